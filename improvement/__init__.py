@@ -1,0 +1,1 @@
+"""What is done about it: alerts, improvement cards, effects, the committee's report."""

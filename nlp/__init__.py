@@ -1,0 +1,1 @@
+"""Text to meaning: normalise, segment, sentiment, topics. Files, arrays and frames only; no database."""
