@@ -20,10 +20,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from huiyin.errors import HuiyinError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(HuiyinError, ValueError):
     """The configuration is unusable; the message names each key and what is wrong with it."""
 
 

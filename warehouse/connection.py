@@ -20,11 +20,12 @@ import pyarrow as pa
 from psycopg import sql as pg_sql
 
 from huiyin.config import Settings
+from huiyin.errors import HuiyinError
 
 LOCK_WAIT_SECONDS = 60.0
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(HuiyinError, RuntimeError):
     """The warehouse can't be used; the message says why and what to do."""
 
 
