@@ -8,21 +8,28 @@ loader, the quarantine, the gate and the documentation read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pyarrow as pa
+if TYPE_CHECKING:  # DAG files read the contract at every parse; pyarrow alone would take a quarter of a second
+    import pyarrow as pa
 
 Kind = Literal["text", "integer", "number", "boolean", "date", "instant"]
 Personal = Literal["", "free_text", "identifier", "name"]
 
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "text": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "instant": pa.timestamp("us"),
-}
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """The Arrow type that holds a kind in ``raw``."""
+    import pyarrow as pa
+
+    types: dict[Kind, pa.DataType] = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "instant": pa.timestamp("us"),
+    }
+    return types[kind]
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,18 @@ class Field:
     """One field of an entity.
 
     ``personal`` says how it is masked: ``free_text`` is searched for personal data, ``identifier`` becomes a
-    pseudonym by keyed hash (joins still work), ``name`` is replaced by its pseudonym.
+    pseudonym by keyed hash (joins still work), ``name`` is replaced by its pseudonym. ``personal_when`` restricts
+    that to rows whose field of that name has that value. ``open_values``: ``values`` are the registered ones only,
+    others are let in even where the field is required.
     """
 
     name: str
     kind: Kind = "text"
     required: bool = False
     values: tuple[str, ...] = ()
+    open_values: bool = False
     personal: Personal = ""
+    personal_when: tuple[str, str] | None = None
     minimum: float | None = None
     maximum: float | None = None
     about: str = ""
@@ -62,13 +73,17 @@ class Entity:
     @property
     def arrow_schema(self) -> pa.Schema:
         """Columns of ``raw.<entity>``: the fields, then the load columns."""
+        import pyarrow as pa
+
         return pa.schema(
-            [pa.field(f.name, ARROW_TYPES[f.kind], nullable=f.name not in self.key) for f in self.fields]
+            [pa.field(f.name, arrow_type(f.kind), nullable=f.name not in self.key) for f in self.fields]
             + [
                 pa.field("_source", pa.string(), nullable=False),
                 pa.field("_loaded_at", pa.timestamp("us"), nullable=False),
                 pa.field("_batch_id", pa.string(), nullable=False),
                 pa.field("_row_hash", pa.string(), nullable=False),
+                # The day of the file or the instant of the query: an older delivery never replaces a newer one.
+                pa.field("_delivered_at", pa.timestamp("us")),
             ]
         )
 
@@ -94,7 +109,7 @@ ENTITIES: dict[str, Entity] = {
             (
                 Field("ticket_id", required=True),
                 Field("customer_ref", personal="identifier"),
-                Field("channel", required=True, values=CHANNELS),
+                Field("channel", required=True, values=CHANNELS, open_values=True),
                 Field("subject", personal="free_text"),
                 Field("body", personal="free_text"),
                 Field("created_at", "instant", required=True),
@@ -119,8 +134,8 @@ ENTITIES: dict[str, Entity] = {
                 Field("ticket_id", required=True),
                 Field("event_at", "instant", required=True),
                 Field("field", required=True, values=TICKET_EVENT_FIELDS),
-                Field("old_value"),
-                Field("new_value"),
+                Field("old_value", personal="identifier", personal_when=("field", "assignee")),
+                Field("new_value", personal="identifier", personal_when=("field", "assignee")),
                 Field("actor_ref", personal="identifier"),
                 Field("actor_role", values=ROLES),
             ),
@@ -193,7 +208,7 @@ ENTITIES: dict[str, Entity] = {
                 Field("scale_min", "number"),
                 Field("scale_max", "number"),
                 Field("text", personal="free_text"),
-                Field("channel", values=CHANNELS),
+                Field("channel", values=CHANNELS, open_values=True),
                 Field("product"),
                 Field("region"),
                 Field("url"),

@@ -5,6 +5,7 @@ Timestamps are naive and UTC everywhere (``TIMESTAMP`` on both engines).
 
 from __future__ import annotations
 
+import errno
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from uuid import uuid4
 import duckdb
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 from psycopg import sql as pg_sql
 
 from huiyin.config import Settings
@@ -27,6 +30,10 @@ LOCK_WAIT_SECONDS = 60.0
 
 class WarehouseError(HuiyinError, RuntimeError):
     """The warehouse can't be used; the message says why and what to do."""
+
+
+class WarehouseFullError(WarehouseError):
+    """The disk that holds the warehouse is full."""
 
 
 class WarehouseLockedError(WarehouseError):
@@ -106,38 +113,98 @@ class Warehouse(ABC):
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
         self.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(schema)}.{_quoted(table)} ({', '.join(parts)})")
 
+    def add_missing_columns(self, schema: str, table: str, columns: pa.Schema) -> None:
+        """Add the columns that an existing table lacks (it was made by an earlier release), NULL in its rows."""
+        for field in columns:
+            self.execute(
+                f"ALTER TABLE {_quoted(schema)}.{_quoted(table)}"
+                f" ADD COLUMN IF NOT EXISTS {_quoted(field.name)} {self._types[field.type]}"
+            )
+
     def merge(
-        self, schema: str, table: str, data: pa.Table, key: Sequence[str], compare: str = "_row_hash"
+        self,
+        schema: str,
+        table: str,
+        data: pa.Table,
+        key: Sequence[str],
+        compare: str = "_row_hash",
+        version: str | None = None,
     ) -> MergeCounts:
         """Insert new keys, replace rows whose ``compare`` column differs, leave equal rows alone.
 
-        ``data`` must hold each key once. Atomic; running it twice changes nothing.
+        ``data`` must hold each key once. ``version`` names a column that orders the deliveries of a row: a row older
+        than the stored one changes nothing and counts as unchanged. Atomic; running it twice changes nothing.
         """
+        labelled = data.append_column(_LABEL, pa.nulls(data.num_rows, pa.string()))
+        counts = self.merge_labelled(schema, table, labelled, key, _LABEL, compare, version)
+        return counts.get(None, MergeCounts(0, 0, 0))
+
+    def merge_labelled(
+        self,
+        schema: str,
+        table: str,
+        data: pa.Table,
+        key: Sequence[str],
+        label: str,
+        compare: str = "_row_hash",
+        version: str | None = None,
+    ) -> dict[str | None, MergeCounts]:
+        """Like :meth:`merge`, counted by the text column ``label`` of ``data``, which isn't stored."""
         target = f"{_quoted(schema)}.{_quoted(table)}"
-        match = " AND ".join(f"t.{_quoted(k)} IS NOT DISTINCT FROM s.{_quoted(k)}" for k in key)
-        names = ", ".join(_quoted(name) for name in data.column_names)
-        with self.transaction(), self._staged(schema, table, data) as staged:
+        columns = [name for name in data.column_names if name != label]
+        names = ", ".join(map(_quoted, columns))
+        match = " AND ".join(f"t.{_quoted(k)} = s.{_quoted(k)}" for k in key)
+        differs = f"t.{_quoted(compare)} IS DISTINCT FROM s.{_quoted(compare)}"
+        if version:
+            differs += f" AND (t.{_quoted(version)} IS NULL OR t.{_quoted(version)} <= s.{_quoted(version)})"
+        known = f"t.{_quoted(key[0])} IS NOT NULL"
+        with self.transaction(), self._staged(data) as staged:
             counted = self.rows(
-                f"SELECT count(*) FILTER (WHERE t.{_quoted(key[0])} IS NOT NULL AND t.{_quoted(compare)}"
-                f" = s.{_quoted(compare)}) AS unchanged, count(*) FILTER (WHERE t.{_quoted(key[0])} IS NOT NULL"
-                f" AND t.{_quoted(compare)} IS DISTINCT FROM s.{_quoted(compare)}) AS updated"
-                f" FROM {staged} s LEFT JOIN {target} t ON {match}"
-            )[0]
-            self.execute(
-                f"DELETE FROM {target} t USING {staged} s WHERE {match}"
-                f" AND t.{_quoted(compare)} IS DISTINCT FROM s.{_quoted(compare)}"
+                f"SELECT s.{_quoted(label)} AS label, count(*) AS given,"
+                f" count(*) FILTER (WHERE {known} AND {differs}) AS updated,"
+                f" count(*) FILTER (WHERE {known} AND NOT ({differs})) AS unchanged"
+                f" FROM {staged} s LEFT JOIN {target} t ON {match} GROUP BY 1"
             )
-            self.execute(
-                f"INSERT INTO {target} ({names}) SELECT {names} FROM {staged} s"
-                f" WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match})"
+            if version:
+                # An equal row that was delivered again later must not lose to a delivery in between.
+                self.execute(
+                    f"UPDATE {target} AS t SET {_quoted(version)} = s.{_quoted(version)} FROM {staged} s"
+                    f" WHERE {match} AND t.{_quoted(compare)} = s.{_quoted(compare)}"
+                    f" AND (t.{_quoted(version)} IS NULL OR t.{_quoted(version)} < s.{_quoted(version)})"
+                )
+            if any(row["updated"] for row in counted):
+                self.execute(f"DELETE FROM {target} t USING {staged} s WHERE {match} AND {differs}")
+            if any(row["given"] > row["unchanged"] for row in counted):
+                self.execute(
+                    f"INSERT INTO {target} ({names}) SELECT {names} FROM {staged} s"
+                    f" WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match})"
+                )
+        return {
+            row["label"]: MergeCounts(
+                row["given"] - row["updated"] - row["unchanged"], row["updated"], row["unchanged"]
             )
-        updated, unchanged = counted["updated"], counted["unchanged"]
-        return MergeCounts(data.num_rows - updated - unchanged, updated, unchanged)
+            for row in counted
+        }
+
+    def delete_matching(self, schema: str, table: str, keys: pa.Table, condition: str = "TRUE") -> None:
+        """Delete the rows whose columns equal a row of ``keys`` and that meet ``condition`` (SQL over ``t``)."""
+        match = " AND ".join(f"t.{_quoted(k)} = s.{_quoted(k)}" for k in keys.column_names)
+        with self.transaction(), self._staged(keys) as staged:
+            self.execute(
+                f"DELETE FROM {_quoted(schema)}.{_quoted(table)} t USING {staged} s WHERE {match} AND ({condition})"
+            )
+
+    @abstractmethod
+    def lock(self, name: str) -> None:
+        """Make other processes wait here until this transaction ends. DuckDB admits one writer anyway."""
 
     @contextmanager
     @abstractmethod
-    def _staged(self, schema: str, table: str, data: pa.Table) -> Iterator[str]:
-        """The rows as a temporary relation with the target's column types; yields its name."""
+    def _staged(self, data: pa.Table) -> Iterator[str]:
+        """The rows as a temporary relation; yields its name."""
+
+
+_LABEL = "_merge_label"
 
 
 class DuckDBWarehouse(Warehouse):
@@ -148,33 +215,53 @@ class DuckDBWarehouse(Warehouse):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._depth = 0
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self.connection.execute(sql, list(parameters))
+        with _disk_errors():
+            self.connection.execute(sql, list(parameters))
 
     def query(self, sql: str) -> pa.Table:
-        return self.connection.sql(sql).to_arrow_table()
+        return _without_decimals(self.connection.sql(sql).to_arrow_table())
 
     def append(self, schema: str, table: str, data: pa.Table) -> None:
-        with self._staged(schema, table, data) as staged:
+        with self._staged(data) as staged:
             names = ", ".join(_quoted(name) for name in data.column_names)
             self.execute(f"INSERT INTO {_quoted(schema)}.{_quoted(table)} ({names}) SELECT {names} FROM {staged}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self.connection.execute("BEGIN")
+        # DuckDB has no savepoints: an inner block is part of the outer one, and an error undoes all of it.
+        if self._depth == 0:
+            self.connection.execute("BEGIN")
+        self._depth += 1
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            self._depth -= 1
+            if self._depth == 0:
+                self._roll_back()
             raise
-        self.connection.execute("COMMIT")
+        self._depth -= 1
+        if self._depth == 0:
+            with _disk_errors():
+                self.connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.Error:
+            # The error that brought us here ended the transaction, or the whole database (full disk); it is raised.
+            return
+
+    def lock(self, name: str) -> None:
+        """Nothing to do: the file is locked."""
 
     def close(self) -> None:
         self.connection.close()
 
     @contextmanager
-    def _staged(self, schema: str, table: str, data: pa.Table) -> Iterator[str]:
+    def _staged(self, data: pa.Table) -> Iterator[str]:
         name = f"staged_{uuid4().hex}"
         self.connection.register(name, data)
         try:
@@ -184,7 +271,7 @@ class DuckDBWarehouse(Warehouse):
 
 
 class PostgresWarehouse(Warehouse):
-    """A PostgreSQL database through psycopg 3; loads use binary-free COPY."""
+    """A PostgreSQL database through psycopg 3; loads go by COPY of CSV that Arrow writes."""
 
     dialect = "postgres"
     _types = _POSTGRES_TYPES
@@ -193,51 +280,58 @@ class PostgresWarehouse(Warehouse):
         self.connection = connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self.connection.execute(sql.encode(), list(parameters) or None)
+        with _disk_errors():
+            self.connection.execute(sql.encode(), list(parameters) or None)
 
     def query(self, sql: str) -> pa.Table:
-        cursor = self.connection.execute(sql.encode())
-        description = cursor.description or []
-        fetched = cursor.fetchall()
-        columns = list(zip(*fetched, strict=True)) if fetched else [()] * len(description)
-        arrays = [
-            pa.array(list(values), type=_POSTGRES_OIDS.get(column.type_code))
-            for column, values in zip(description, columns, strict=True)
-        ]
-        return pa.table(dict(zip([column.name for column in description], arrays, strict=True)))
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql.encode())
+            description = cursor.description or []
+            batches = []
+            while fetched := cursor.fetchmany(50_000):
+                batches.append(_typed(description, list(zip(*fetched, strict=True))))
+        if not batches:
+            batches.append(_typed(description, [()] * len(description)))
+        return _without_decimals(pa.concat_tables(batches, promote_options="permissive"))
 
     def append(self, schema: str, table: str, data: pa.Table) -> None:
-        self._copy(pg_sql.Identifier(schema, table), data)
+        with _disk_errors():
+            self._copy(pg_sql.Identifier(schema, table), data)
 
     def _copy(self, target: pg_sql.Identifier, data: pa.Table) -> None:
-        statement = pg_sql.SQL("COPY {} ({}) FROM STDIN").format(
+        statement = pg_sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
             target, pg_sql.SQL(", ").join(map(pg_sql.Identifier, data.column_names))
         )
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for batch in data.to_batches(max_chunksize=10_000):
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    copy.write_row([_without_nul(value) for value in row])
+            for batch in data.to_batches(max_chunksize=20_000):
+                # Arrow quotes every text and leaves NULL empty, just as PostgreSQL reads them.
+                buffer = pa.BufferOutputStream()
+                pa_csv.write_csv(_without_nul(batch), buffer, pa_csv.WriteOptions(include_header=False))
+                copy.write(memoryview(buffer.getvalue()))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self.connection.transaction():
+        with _disk_errors(), self.connection.transaction():
             yield
+
+    def lock(self, name: str) -> None:
+        self.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
 
     def close(self) -> None:
         self.connection.close()
 
     @contextmanager
-    def _staged(self, schema: str, table: str, data: pa.Table) -> Iterator[str]:
+    def _staged(self, data: pa.Table) -> Iterator[str]:
         name = f"staged_{uuid4().hex}"
-        columns = ", ".join(map(_quoted, data.column_names))
-        self.execute(
-            f"CREATE TEMPORARY TABLE {name} AS SELECT {columns} FROM {_quoted(schema)}.{_quoted(table)} LIMIT 0"
-        )
+        columns = ", ".join(f"{_quoted(f.name)} {self._types[f.type]}" for f in data.schema)
+        self.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
         self._copy(pg_sql.Identifier(name), data)
+        self.execute(f"ANALYZE {name}")
         yield name
         self.execute(f"DROP TABLE {name}")
 
 
+_POSTGRES_NUMERIC = 1700
 # psycopg's own Python types decide most columns; these keep empty and all-NULL columns typed.
 _POSTGRES_OIDS: dict[int, pa.DataType] = {
     16: pa.bool_(),
@@ -253,9 +347,47 @@ _POSTGRES_OIDS: dict[int, pa.DataType] = {
 }
 
 
-def _without_nul(value: Any) -> Any:
+def _typed(description: Sequence[psycopg.Column], columns: Sequence[Sequence[Any]]) -> pa.Table:
+    arrays = [
+        pa.array(values, type=_POSTGRES_OIDS.get(column.type_code))
+        if column.type_code != _POSTGRES_NUMERIC
+        else pa.array([None if value is None else float(value) for value in values], type=pa.float64())
+        for column, values in zip(description, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, names=[column.name for column in description])
+
+
+def _without_decimals(table: pa.Table) -> pa.Table:
+    """Both engines' exact numbers (sums of integers, numeric) as floats: one type for every reader."""
+    types = [pa.float64() if pa.types.is_decimal(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+
+
+def _without_nul(batch: pa.RecordBatch) -> pa.RecordBatch:
     """PostgreSQL's text can't hold U+0000."""
-    return value.replace("\x00", "") if isinstance(value, str) and "\x00" in value else value
+    columns = [
+        pc.replace_substring(column, "\x00", "") if pa.types.is_string(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turn a full disk, which every engine reports in its own way, into one clear error."""
+    try:
+        yield
+    except (duckdb.Error, psycopg.Error, OSError) as error:
+        full = (
+            isinstance(error, psycopg.errors.DiskFull)
+            or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+            or "no space left" in str(error).lower()
+        )
+        if full:
+            raise WarehouseFullError(
+                "the disk of the warehouse is full; nothing of this step was kept. Free some space and run it again"
+            ) from error
+        raise
 
 
 @contextmanager
@@ -309,8 +441,10 @@ def _open_duckdb(file: Path, read_only: bool, lock_wait_seconds: float) -> duckd
     while True:
         try:
             connection = duckdb.connect(str(file), read_only=read_only)
+        except duckdb.ConnectionException as error:
+            raise WarehouseError(f"{file} is already open in this process in another mode: {error}") from error
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+            if "could not set lock" not in str(error).lower():
                 raise WarehouseError(f"{file} can't be opened: {error}") from error
             if time.monotonic() >= deadline:
                 raise WarehouseLockedError(
@@ -320,4 +454,6 @@ def _open_duckdb(file: Path, read_only: bool, lock_wait_seconds: float) -> duckd
             time.sleep(0.2)
         else:
             connection.execute("SET TimeZone = 'UTC'")
+            # Otherwise a misspelt table quietly becomes a Python variable of that name.
+            connection.execute("SET python_enable_replacements = false")
             return connection
