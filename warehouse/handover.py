@@ -1,0 +1,185 @@
+"""Texts out of the warehouse and their meaning back in: the only passage between SQL and NLP.
+
+NLP never opens the warehouse; it reads Parquet files of texts and writes Parquet files of results. What is already
+scored by the current model version with the same text isn't handed over again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from huiyin.config import Settings
+from huiyin.errors import HuiyinError
+from warehouse.connection import MergeCounts, Warehouse, open_warehouse
+
+NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
+    "sentiment": (
+        pa.schema(
+            [
+                pa.field("voice_id", pa.string(), nullable=False),
+                pa.field("text_hash", pa.string(), nullable=False),
+                pa.field("model_version", pa.string(), nullable=False),
+                pa.field("score", pa.float64()),
+                pa.field("label", pa.string()),
+                pa.field("scored_at", pa.timestamp("us"), nullable=False),
+            ]
+        ),
+        ("voice_id", "model_version"),
+    ),
+    "topic_assignment": (
+        pa.schema(
+            [
+                pa.field("voice_id", pa.string(), nullable=False),
+                pa.field("text_hash", pa.string(), nullable=False),
+                pa.field("topic_id", pa.int64(), nullable=False),
+                pa.field("similarity", pa.float64()),
+                pa.field("model_version", pa.string(), nullable=False),
+                pa.field("assigned_at", pa.timestamp("us"), nullable=False),
+            ]
+        ),
+        ("voice_id",),
+    ),
+    "topics": (
+        pa.schema(
+            [
+                pa.field("topic_id", pa.int64(), nullable=False),
+                pa.field("label", pa.string()),
+                pa.field("keywords", pa.string()),
+                pa.field("text_count", pa.int64()),
+                pa.field("state", pa.string()),
+                pa.field("born_on", pa.date32()),
+                pa.field("model_version", pa.string(), nullable=False),
+            ]
+        ),
+        ("topic_id",),
+    ),
+}
+ROW_HASH = "_row_hash"
+# A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
+_VOICES = "SELECT voice_id, text, md5(text) AS text_hash FROM intermediate.int_voices WHERE trim(text) <> ''"
+
+
+class HandoverError(HuiyinError):
+    """A result file doesn't hold what the warehouse needs; the message names file and columns."""
+
+
+def create_nlp_tables(warehouse: Warehouse) -> None:
+    """Create schema ``nlp`` and its tables unless they exist, so that dbt can read them before the first scoring."""
+    for table, (schema, key) in NLP_TABLES.items():
+        columns = schema.append(pa.field(ROW_HASH, pa.string()))
+        warehouse.create_table("nlp", table, columns, key)
+        warehouse.add_missing_columns("nlp", table, columns)
+
+
+def export_unscored(settings: Settings, sentiment_version: str, topic_version: str, folder: Path) -> list[Path]:
+    """Write the texts that lack a sentiment or a topic of these model versions, or whose text has changed since.
+
+    Returns Parquet files of at most ``settings.nlp.chunk_size`` rows (voice_id, text, text_hash), in a stable order;
+    no file when nothing is new. ``folder`` is emptied first: it holds this hand-over only.
+    """
+    query = (
+        f"SELECT v.voice_id, v.text, v.text_hash FROM ({_VOICES}) v"
+        f" WHERE NOT EXISTS (SELECT 1 FROM nlp.sentiment s WHERE s.voice_id = v.voice_id"
+        f" AND s.text_hash = v.text_hash AND s.model_version = {_literal(sentiment_version)})"
+        f" OR NOT EXISTS (SELECT 1 FROM nlp.topic_assignment a WHERE a.voice_id = v.voice_id"
+        f" AND a.text_hash = v.text_hash AND a.model_version = {_literal(topic_version)})"
+        " ORDER BY v.voice_id"
+    )
+    return _export(settings, query, folder, "unscored")
+
+
+def export_texts(settings: Settings, folder: Path) -> list[Path]:
+    """Write all texts (voice_id, text, text_hash), scored or not, for fitting models; files as in export_unscored."""
+    return _export(settings, f"{_VOICES} ORDER BY voice_id", folder, "texts")
+
+
+def load_scores(settings: Settings, files: Iterable[Path]) -> MergeCounts:
+    """Merge sentiment results into ``nlp.sentiment``; loading a file again changes nothing.
+
+    Each file has voice_id, text_hash, model_version, score and label. Raises :class:`HandoverError`.
+    """
+    return _load(settings, "sentiment", files, "scored_at")
+
+
+def load_assignments(settings: Settings, files: Iterable[Path]) -> MergeCounts:
+    """Merge topic results into ``nlp.topic_assignment``, one topic a text; loading a file again changes nothing.
+
+    Each file has voice_id, text_hash, topic_id, similarity and model_version. Raises :class:`HandoverError`.
+    """
+    return _load(settings, "topic_assignment", files, "assigned_at")
+
+
+def load_topics(settings: Settings, file: Path) -> MergeCounts:
+    """Merge the topic registry (columns of ``nlp.topics``) into the warehouse. Raises :class:`HandoverError`."""
+    return _load(settings, "topics", [file], None)
+
+
+def _export(settings: Settings, query: str, folder: Path, stem: str) -> list[Path]:
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        texts = warehouse.query(query)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    size = settings.nlp.chunk_size
+    files = []
+    for number, start in enumerate(range(0, texts.num_rows, size)):
+        file = folder / f"{stem}-{number:04d}.parquet"
+        pq.write_table(texts.slice(start, size), file)
+        files.append(file)
+    return files
+
+
+def _load(settings: Settings, table: str, files: Iterable[Path], instant: str | None) -> MergeCounts:
+    schema, key = NLP_TABLES[table]
+    read = [_read(file, schema, instant) for file in files]
+    if not read:
+        return MergeCounts(0, 0, 0)
+    rows = _last_of_each_key(pa.concat_tables(read), key)
+    # The instant of loading stays out of the hash: the same result again isn't a change.
+    compared = rows.select([name for name in schema.names if name != instant])
+    rows = rows.append_column(ROW_HASH, _row_hashes(compared))
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        return warehouse.merge("nlp", table, rows, key, ROW_HASH)
+
+
+def _read(file: Path, schema: pa.Schema, instant: str | None) -> pa.Table:
+    """The file with exactly the columns and types of the table; the instant of loading is filled in where absent."""
+    try:
+        found = pq.read_table(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise HandoverError(f"result file {file} can't be read: {error}; run the scoring again") from error
+    if instant is not None and instant not in found.column_names:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        found = found.append_column(instant, pa.array([now] * found.num_rows, pa.timestamp("us")))
+    missing = [name for name in schema.names if name not in found.column_names]
+    if missing:
+        raise HandoverError(f"result file {file} lacks the columns {', '.join(missing)}")
+    try:
+        return found.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise HandoverError(f"result file {file} doesn't fit nlp.*: {error}") from error
+
+
+def _last_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """Each key once, the last of several: a text that stands in two files was scored twice, with the same result."""
+    numbered = rows.append_column("_position", pa.array(range(rows.num_rows), pa.int64()))
+    last = numbered.group_by(list(key)).aggregate([("_position", "max")])["_position_max"]
+    return rows.take(last)
+
+
+def _row_hashes(rows: pa.Table) -> pa.Array:
+    values = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return pa.array([hashlib.blake2b(repr(row).encode(), digest_size=16).hexdigest() for row in values], pa.string())
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
