@@ -1,0 +1,200 @@
+"""The command ``huiyin``: run the loop, look at it, work with what it found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from huiyin.config import Settings, load_settings
+from huiyin.errors import HuiyinError
+from huiyin.interval import Interval
+from improvement.cli import app as cards_app
+
+console = Console()
+app = typer.Typer(
+    name="huiyin",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=(
+        "回音 Huiyin turns what customers tell a company into service that measurably improves.\n\n"
+        "[bold]Start:[/] `huiyin demo` makes a demo company and runs the whole loop; `huiyin run --sources FILE` runs"
+        " it on your own data (see docs/sources.md); `huiyin up` schedules it in Airflow.\n\n"
+        "Settings come from huiyin.toml and HUIYIN_* variables; `huiyin doctor` tells what is wrong with them."
+    ),
+)
+app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+
+
+@app.callback()
+def common(
+    var: Annotated[
+        Path | None, typer.Option(help="Folder of everything made at run time (HUIYIN_VAR).", metavar="DIR")
+    ] = None,
+    sources: Annotated[
+        Path | None, typer.Option(help="Sources file (HUIYIN_SOURCES).", metavar="FILE", exists=True, dir_okay=False)
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Folder of business rules (HUIYIN_RULES).", metavar="DIR", exists=True, file_okay=False),
+    ] = None,
+) -> None:
+    """Options that hold for every command; they become the environment, so that Airflow's processes see them too."""
+    for key, value in (("HUIYIN_VAR", var), ("HUIYIN_SOURCES", sources), ("HUIYIN_RULES", rules)):
+        if value is not None:
+            os.environ[key] = str(value.resolve())
+
+
+@app.command()
+def demo(
+    scale: Annotated[float, typer.Option(min=0.02, max=3.0, help="Size of the company; 1.0: 42,000 tickets.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same company.")] = 20250101,
+) -> None:
+    """Make the demo company 和风家电 (once) and run the whole loop over its year 2025."""
+    from huiyin.demo import COMPANY_TO_ON, ensure_company
+
+    os.environ.pop("HUIYIN_SOURCES", None)
+    settings = load_settings()
+    settings = load_settings(sources=settings.demo_dir / "sources.yml")
+    os.environ["HUIYIN_SOURCES"] = str(settings.sources_file)
+    with _progress() as progress:
+        task = progress.add_task("demo company", total=1.0)
+        made = ensure_company(
+            settings.demo_dir, scale, seed, lambda done, what: progress.update(task, completed=done, description=what)
+        )
+        progress.update(task, completed=1.0, description=f"demo company: {made}")
+    _run(settings, Interval(None, COMPANY_TO_ON))
+
+
+@app.command()
+def run(
+    sources: Annotated[
+        Path | None,
+        typer.Option(help="Sources file; default: sources.yml, else the demo's.", exists=True, dir_okay=False),
+    ] = None,
+    from_on: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First local day to load.")
+    ] = None,
+    to_on: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last; also the day the backlog is judged at."),
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Folder of CSV business rules.", exists=True, file_okay=False)
+    ] = None,
+) -> None:
+    """Run the loop once: ingest, gate, mart, mining, improvement. Running it again changes nothing.
+
+    Without --from and --to everything not loaded yet is loaded. Ends with exit code 1 if any source failed; what
+    the others delivered is published all the same.
+    """
+    common(sources=sources, rules=rules)
+    settings = load_settings()
+    try:
+        interval = Interval(from_on.date() if from_on else None, to_on.date() if to_on else None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    _run(settings, interval)
+
+
+def _run(settings: Settings, interval: Interval) -> None:
+    from huiyin.runner import run_pipeline
+
+    with _progress() as progress:
+        report = run_pipeline(settings, interval, progress)
+    for failure in report.failures:
+        console.print(f"[red]✗ {escape(failure.task)}[/]: {escape(failure.message)}")
+    where = Table.grid(padding=(0, 2))
+    for what, place in report.places():
+        where.add_row(what, f"[cyan]{escape(str(place))}[/]")
+    console.print(where, soft_wrap=True)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1024, max=65535)] = 8080,
+) -> None:
+    """Serve Airflow on loopback with the DAGs scheduled and the latest report inside its UI; Ctrl-C stops all."""
+    from huiyin.up import up as serve
+
+    serve(load_settings(), port)
+
+
+@app.command()
+def status() -> None:
+    """What was loaded, published and found, and what needs a hand."""
+    from huiyin.status import tables
+
+    for table in tables(load_settings()):
+        console.print(table)
+
+
+@app.command()
+def report(
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day after the last day to report on.")
+    ] = None,
+) -> None:
+    """Write the committee's report (HTML and Excel) from the published mart and print its path."""
+    from improvement.loop import last_day_of_data
+    from improvement.report import write_report
+
+    settings = load_settings()
+    day = as_of.date() if as_of else last_day_of_data(settings)
+    console.print(str(write_report(settings, day)), soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, folders, databases, rules and sources; say what to do. Exit code 1 if a run can't work."""
+    from huiyin.doctor import examine
+
+    findings = list(examine(load_settings()))
+    marks = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        remedy = f"\n[bold]→ {escape(finding.remedy)}[/]" if finding.remedy else ""
+        table.add_row(marks[finding.level], finding.check, escape(finding.detail) + remedy)
+    console.print(table)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def today(settings: Settings) -> date:
+    """The local day of the company."""
+    return datetime.now(ZoneInfo(settings.timezone)).date()
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def main() -> None:
+    """Entry point: errors meant for people are printed as such, defects keep their traceback."""
+    try:
+        app()
+    except HuiyinError as error:
+        Console(stderr=True).print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Checks what a run needs and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import chinese_calendar
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from huiyin.config import Settings
+from huiyin.errors import HuiyinError
+from ingest.sources import FilesSource, SourcesFile, SqlSource, load_sources
+from warehouse import open_warehouse
+
+MINIMUM_FREE_BYTES = 3 * 1024**3
+CALENDAR_WARNING_DAYS = 60
+RULES = (
+    "alert_rules", "campaigns", "channels", "indicators", "priority_weights", "problem_types", "routing",
+    "service_schedules", "sla_policies",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: ``ok``, ``warning`` (a run works) or ``error`` (it won't), and the remedy where there is one."""
+
+    check: str
+    level: Literal["ok", "warning", "error"]
+    detail: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Run all checks, each independent of the others."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _packages,
+        _folders,
+        _rules,
+        _warehouse,
+        _ops_database,
+        _sources,
+        _calendar,
+    )
+    for check in checks:
+        yield from check(settings)
+
+
+def _python(settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] == (3, 11):
+        yield Finding("Python", "ok", version)
+    else:
+        yield Finding("Python", "error", version, "the lock is for Python 3.11; make .venv with python3.11")
+
+
+def locked_versions(lock_file: Path) -> dict[str, str]:
+    """Package → version as the lock file pins them (packages for other platforms are left out)."""
+    pinned = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)\s*(;[^\\]*)?", re.MULTILINE)
+    return {
+        match[1]: match[2] for match in pinned.finditer(lock_file.read_text(encoding="utf-8")) if not match[3]
+    }
+
+
+def _packages(settings: Settings) -> Iterator[Finding]:
+    expected = locked_versions(settings.home / "requirements" / "lock.txt")
+    wrong = []
+    for name, version in expected.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found = "missing"
+        if found != version:
+            wrong.append(f"{name} is {found}, locked {version}")
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        yield Finding(
+            "packages", "error", "; ".join(wrong[:3]) + more, "rm .venv/installed && make demo installs the lock"
+        )
+    else:
+        yield Finding("packages", "ok", f"{len(expected)} as locked")
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    try:
+        settings.var_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        yield Finding("run-time folder", "error", str(error), "set HUIYIN_VAR to a folder that you may write")
+        return
+    free = shutil.disk_usage(settings.var_dir).free
+    if not os.access(settings.var_dir, os.W_OK):
+        yield Finding(
+            "run-time folder", "error", f"{settings.var_dir} is read-only", "chown it, or set HUIYIN_VAR elsewhere"
+        )
+    elif free < MINIMUM_FREE_BYTES:
+        yield Finding(
+            "run-time folder",
+            "warning",
+            f"{free / 1024**3:.1f} GiB free at {settings.var_dir}",
+            "make room (3 GiB), or set HUIYIN_VAR to a larger disk",
+        )
+    else:
+        yield Finding("run-time folder", "ok", f"{settings.var_dir}, {free / 1024**3:.0f} GiB free")
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    missing = [f"{name}.csv" for name in RULES if not (settings.rules_dir / f"{name}.csv").exists()]
+    if missing:
+        yield Finding(
+            "business rules",
+            "error",
+            f"{settings.rules_dir} lacks {', '.join(missing)}",
+            "copy the missing files from dbt_project/seeds and edit them",
+        )
+    else:
+        yield Finding("business rules", "ok", str(settings.rules_dir))
+
+
+def _warehouse(settings: Settings) -> Iterator[Finding]:
+    if settings.dialect == "duckdb" and not settings.duckdb_file.exists():
+        yield Finding("warehouse", "ok", "not made yet; the first run makes it")
+        return
+    try:
+        with open_warehouse(settings, read_only=True, lock_wait_seconds=2) as warehouse:
+            tables = warehouse.rows("select count(*) as n from information_schema.tables")[0]["n"]
+        yield Finding("warehouse", "ok", f"{settings.dialect}, {tables} tables and views")
+    except HuiyinError as error:
+        yield Finding("warehouse", "error", str(error), "stop what holds it, or check HUIYIN_WAREHOUSE")
+
+
+def _ops_database(settings: Settings) -> Iterator[Finding]:
+    yield _reachable("ops database", settings.ops_db_url, "check HUIYIN_OPS_DB")
+
+
+def _reachable(check: str, url: str, remedy: str) -> Finding:
+    """Whether a SQLAlchemy URL answers; a SQLite file that isn't there yet is fine (and is not made)."""
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return Finding(check, "ok", "not made yet")
+    try:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        return Finding(check, "error", str(error).splitlines()[0], remedy)
+    return Finding(check, "ok", engine.dialect.name)
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    file = settings.sources_file
+    if not file.exists():
+        yield Finding(
+            "sources", "warning", f"{file} is not there", "make demo makes one; or start from examples/own_files.yml"
+        )
+        return
+    try:
+        sources = load_sources(settings)
+    except HuiyinError as error:
+        yield Finding("sources", "error", str(error), "see docs/sources.md")
+        return
+    yield from _each_source(settings, sources)
+
+
+def _each_source(settings: Settings, sources: SourcesFile) -> Iterator[Finding]:
+    for source in sources.sources:
+        if isinstance(source, FilesSource):
+            empty = [table.path for table in source.tables if not _matches(settings.sources_file.parent, table.path)]
+            if empty:
+                yield Finding(
+                    f"source {source.name}", "error", f"no file matches {', '.join(empty)}", "correct `path`"
+                )
+            else:
+                yield Finding(f"source {source.name}", "ok", f"files for {len(source.tables)} tables")
+        elif isinstance(source, SqlSource) and source.name != "decisions":
+            yield _reachable(f"source {source.name}", source.url, "correct `url`, or start that database")
+
+
+def _matches(base: Path, pattern: str) -> bool:
+    pattern = pattern.replace("{date}", "*")
+    if Path(pattern).is_absolute():
+        base, pattern = Path(Path(pattern).anchor), str(Path(pattern).relative_to(Path(pattern).anchor))
+    return any(base.glob(pattern)) if "*" in pattern else (base / pattern).exists()
+
+
+def _calendar(settings: Settings) -> Iterator[Finding]:
+    last_year = max(day.year for day in chinese_calendar.holidays)
+    left = (date(last_year, 12, 31) - date.today()).days  # noqa: DTZ011
+    if left < CALENDAR_WARNING_DAYS:
+        yield Finding(
+            "holiday calendar",
+            "warning",
+            f"covers up to {last_year}",
+            "upgrade chinese-calendar (make lock); later days fall back to weekly hours",
+        )
+    else:
+        yield Finding("holiday calendar", "ok", f"up to {last_year}")
