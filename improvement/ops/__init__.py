@@ -1,0 +1,1 @@
+"""The ops database: what people and the system decided."""

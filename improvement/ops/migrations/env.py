@@ -1,0 +1,11 @@
+"""Alembic's entry: runs the migrations on the connection that ``improvement.ops.database`` hands over."""
+
+from alembic import context
+
+from improvement.ops.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,168 @@
+"""What the report reads from the published mart: a few small results, the same SQL on DuckDB and PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from improvement.report.periods import ALERT_DAYS, TOPIC_DAYS, Periods
+from warehouse.connection import Warehouse
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MartRows:
+    """Rows by subject; each empty where the mart has none."""
+
+    summary_month: list[Row]
+    summary_week: list[Row]
+    weekly_indicators: list[Row]
+    monthly_indicators: list[Row]
+    daily_volume: list[Row]
+    team_sla: list[Row]
+    response_quantiles: list[Row]
+    problem_regions: list[Row]
+    cards: list[Row]
+    card_alerts: list[Row]
+    alerts: list[Row]
+    actions: list[Row]
+    topics: list[Row]
+    topic_weeks: list[Row]
+    problem_response: list[Row]
+    reconciliation: list[Row]
+    extent: Row
+
+
+def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
+    """Read everything that the report of ``periods.as_of_on`` needs.
+
+    Counts and sums are cast, since both engines widen them to types that are awkward in Python.
+    """
+    as_of = _day(periods.as_of_on)
+    alerts_from = _day(periods.days_before(ALERT_DAYS))
+    months_from = _day(periods.twelve_months_start_on)
+    return MartRows(
+        summary_month=_summary(mart, "month", _day(periods.month_start_on)),
+        summary_week=_summary(mart, "week", _day(periods.week_start_on)),
+        weekly_indicators=mart.rows(
+            _indicator_sql("week") + f" where dimension = 'all' and date_day >= {_day(periods.sparkline_start_on)}"
+            f" and date_day <= {_day(periods.week_end_on)} group by 1, 2 order by 1, 2"
+        ),
+        monthly_indicators=mart.rows(
+            _indicator_sql("month") + " where dimension = 'all' and indicator_code in ('csat_mean', 'nps')"
+            f" and date_day >= {months_from} and date_day <= {as_of} group by 1, 2 order by 1, 2"
+        ),
+        daily_volume=mart.rows(
+            "select date_day, indicator_code, cast(numerator as double precision) as numerator,"
+            " cast(denominator as double precision) as denominator from mart.agg_indicator_daily"
+            " where dimension = 'all' and indicator_code in ('ticket_count', 'negative_share')"
+            # six days more than shown, so that the first weekly mean is complete
+            f" and date_day >= {_day(periods.days_before(ALERT_DAYS + 6))} and date_day <= {as_of} order by 1, 2"
+        ),
+        team_sla=mart.rows(
+            "select dimension_value as team, indicator_code,"
+            " cast(sum(numerator) as double precision) as numerator,"
+            " cast(sum(denominator) as double precision) as denominator from mart.agg_indicator_daily"
+            " where dimension = 'team' and indicator_code in"
+            " ('first_response_sla_met_share', 'resolution_sla_met_share')"
+            f" and date_day >= {_day(periods.month_start_on)} and date_day <= {as_of}"
+            " group by 1, 2 having sum(denominator) > 0 order by 1, 2"
+        ),
+        response_quantiles=mart.rows(
+            "select cast(date_trunc('month', created_on) as date) as month_on, cast(count(*) as integer) as tickets,"
+            " percentile_cont(0.5) within group (order by cast(first_response_business_seconds as double precision))"
+            " / 60 as p50_minutes,"
+            " percentile_cont(0.9) within group (order by cast(first_response_business_seconds as double precision))"
+            " / 60 as p90_minutes from mart.fct_tickets where first_response_business_seconds is not null"
+            f" and created_on >= {months_from} and created_on <= {as_of} group by 1 order by 1"
+        ),
+        problem_regions=mart.rows(
+            "select problem_subtype, max(problem_subtype_zh) as problem_subtype_zh, region,"
+            " cast(count(*) as integer) as tickets from mart.fct_tickets"
+            " where problem_subtype is not null and region is not null"
+            f" and created_on >= {_day(periods.days_before(TOPIC_DAYS))} and created_on <= {as_of} group by 1, 3"
+        ),
+        cards=mart.rows(
+            f"select * from mart.fct_cards where opened_on <= {as_of}"
+            f" and (closed_on is null or closed_on >= {alerts_from})"
+            " order by priority_score desc nulls last, card_id"
+        ),
+        card_alerts=mart.rows(
+            "select card_id, observed, expected, window_days, started_on from mart.fct_alerts"
+            f" where card_id is not null and started_on <= {as_of} order by card_id, started_on desc"
+        ),
+        alerts=mart.rows(
+            f"select * from mart.fct_alerts where started_on <= {as_of}"
+            f" and (resolved_on is null or resolved_on >= {alerts_from}) order by started_on, alert_id"
+        ),
+        actions=mart.rows(
+            "select t.*, e.evaluated_on, e.metric, e.change_ratio_low, e.change_ratio_high, e.knowable_on, e.method,"
+            " e.baseline_from_on, e.baseline_to_on, e.evaluation_from_on, e.evaluation_to_on"
+            " from mart.agg_action_tracking t left join (select *, row_number() over"
+            " (partition by action_id order by evaluated_on desc) as newest from mart.fct_action_effects"
+            f" where evaluated_on <= {as_of}) e on e.action_id = t.action_id and e.newest = 1"
+            " order by t.started_on desc, t.action_id"
+        ),
+        topics=_topics(mart, periods),
+        topic_weeks=mart.rows(
+            "select topic_id, cast(date_trunc('week', date_day) as date) as week_on,"
+            " cast(sum(voice_count) as integer) as voices from mart.fct_topic_daily"
+            f" where date_day >= {_day(periods.sparkline_start_on)} and date_day <= {_day(periods.week_end_on)}"
+            " group by 1, 2 order by 1, 2"
+        ),
+        problem_response=mart.rows(
+            "select * from mart.agg_problem_response where period_start_on ="
+            f" (select max(period_start_on) from mart.agg_problem_response where period_start_on <= {as_of})"
+            " order by ticket_count desc, problem_type"
+        ),
+        reconciliation=mart.rows("select * from mart.agg_ticket_reconciliation order by source, ticket_count desc"),
+        extent=mart.rows(
+            "select (select max(created_on) from mart.fct_tickets) as tickets_through_on,"
+            " (select max(created_on) from mart.fct_feedback) as feedback_through_on,"
+            " (select cast(count(*) as integer) from mart.fct_tickets) as tickets,"
+            " (select cast(count(*) as integer) from mart.fct_feedback) as feedback,"
+            " (select cast(count(*) as integer) from mart.fct_sentiment) as voices,"
+            " (select max(sentiment_model_version) from mart.fct_sentiment) as sentiment_version,"
+            " (select max(topic_model_version) from mart.fct_sentiment) as topic_version"
+        )[0],
+    )
+
+
+def _day(value: object) -> str:
+    return f"date '{value}'"
+
+
+def _summary(mart: Warehouse, kind: str, start: str) -> list[Row]:
+    """The period that was asked for, or the newest before it where the data ends earlier."""
+    return mart.rows(
+        f"select * from mart.agg_indicator_summary where period_kind = '{kind}' and period_start_on ="
+        " (select max(period_start_on) from mart.agg_indicator_summary"
+        f" where period_kind = '{kind}' and period_start_on <= {start}) order by indicator_code"
+    )
+
+
+def _indicator_sql(grain: str) -> str:
+    return (
+        f"select indicator_code, cast(date_trunc('{grain}', date_day) as date) as starts_on,"
+        " cast(sum(numerator) as double precision) as numerator,"
+        " cast(sum(denominator) as double precision) as denominator from mart.agg_indicator_daily"
+    )
+
+
+def _topics(mart: Warehouse, periods: Periods) -> list[Row]:
+    now_from = periods.days_before(TOPIC_DAYS)
+    before_from = now_from - timedelta(days=TOPIC_DAYS)
+    is_now = f"f.date_day >= {_day(now_from)}"
+    return mart.rows(
+        "select f.topic_id, max(t.label) as label, max(t.keywords) as keywords, max(t.born_on) as born_on,"
+        " (select min(born_on) from mart.dim_topic where topic_id >= 0) as first_born_on,"
+        f" cast(coalesce(sum(f.voice_count) filter (where {is_now}), 0) as integer) as voices,"
+        f" cast(coalesce(sum(f.voice_count) filter (where not {is_now}), 0) as integer) as voices_before,"
+        f" cast(coalesce(sum(f.ticket_count) filter (where {is_now}), 0) as integer) as tickets,"
+        f" cast(coalesce(sum(f.negative_count) filter (where {is_now}), 0) as integer) as negatives"
+        " from mart.fct_topic_daily f left join mart.dim_topic t on t.topic_id = f.topic_id"
+        f" where f.date_day >= {_day(before_from)} and f.date_day <= {_day(periods.as_of_on)}"
+        " group by f.topic_id order by voices desc, f.topic_id"
+    )
