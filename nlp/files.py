@@ -24,7 +24,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def lock(file: Path) -> Iterator[None]:
-    """Hold an exclusive lock between processes for as long as the block runs; it ends with the process at the latest."""
+    """Hold an exclusive lock between processes while the block runs; it ends with the process at the latest."""
     import fcntl
 
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -13,13 +13,14 @@ from numba import njit
 from nlp.sentiment.snownlp_tables import FIRST_HAN, FNV_BASIS, FNV_PRIME, LAST_HAN, LAST_SPACE, MIX_1, MIX_2, Tables
 
 _B, _E, _S = 0, 2, 3
+_Integer = int | np.int64
 _BASIS, _PRIME = np.uint64(FNV_BASIS), np.uint64(FNV_PRIME)
 _FACTOR_1, _FACTOR_2 = np.uint64(MIX_1), np.uint64(MIX_2)
 _SHIFT_29, _SHIFT_33, _SIGN_OFF = np.uint64(29), np.uint64(33), np.uint64(0x7FFFFFFFFFFFFFFF)
 
 
 @njit(cache=True)
-def _slot(keys: npt.NDArray[np.int64], key: int) -> int:
+def _slot(keys: npt.NDArray[np.int64], key: _Integer) -> _Integer:
     """Where the key is in the hash table; -1: absent."""
     last = len(keys) - 1
     mixed = np.uint64(key)
@@ -56,7 +57,7 @@ def _find_word(tables: Tables, points: npt.NDArray[np.uint32], begin: int, end: 
     slot = _slot(tables.word_keys, np.int64(hashed & _SIGN_OFF))
     if slot < 0:
         return -1
-    word = tables.word_slots[slot]
+    word: int = tables.word_slots[slot]
     first = tables.word_starts[word]
     if tables.word_starts[word + 1] - first != end - begin:
         return -1
@@ -173,7 +174,7 @@ def _add_tagged_words(
         if tag == _E:
             _add_word(tables, points, word if word >= 0 else at, at + 1, sums)
             word = -1
-        elif tag == _B or tag == _S:
+        elif tag in (_B, _S):
             if word >= 0:
                 _add_word(tables, points, word, at, sums)
             word = at

