@@ -1,0 +1,33 @@
+"""Read from a table what its suite looks at, and no more."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+
+from expectations.suites import Suite
+from warehouse.connection import Warehouse
+
+
+def read_frame(warehouse: Warehouse, schema: str, suite: Suite) -> pd.DataFrame:
+    """The suite's columns and derived columns of ``schema.<table>``, which must exist.
+
+    Columns that no expectation looks into are there by name only (all null): texts of hundreds of thousands of rows
+    needn't travel so that their names can be checked.
+    """
+    names = [
+        row["column_name"]
+        for row in warehouse.rows(
+            "select column_name from information_schema.columns"
+            f" where table_schema = '{schema}' and table_name = '{suite.table}' order by ordinal_position"
+        )
+    ]
+    read = [f'this."{name}"' for name in names if name in suite.columns]
+    read += [f'({sql.replace("{schema}", schema)}) as "{name}"' for name, sql in suite.derived.items()]
+    found = warehouse.query(f'select {", ".join(read) or "1 as nothing"} from {schema}."{suite.table}" as this')
+    for name in names:
+        if name not in suite.columns:
+            found = found.append_column(name, pa.nulls(found.num_rows))
+    # Dates as instants: GX compares them with the ISO texts of the suites.
+    frame: pd.DataFrame = found.to_pandas(date_as_object=False)
+    return frame
