@@ -24,21 +24,23 @@ from huiyin.errors import HuiyinError
 
 WRITER_POOL = "warehouse_writer"
 ADMIN = "admin"
+# Two metadata databases: a scheduler would otherwise run the tasks of a `huiyin run` a second time.
+SERVED = "airflow.db"
+RUNS = "runs.db"
 
 
 class AirflowSetupError(HuiyinError):
     """The embedded Airflow can't be prepared; the message names the log to read."""
 
 
-def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
+def airflow_environment(settings: Settings, port: int = 8080, database: str = SERVED) -> dict[str, str]:
     """The variables that make Airflow ours: folders, SQLite metadata, local executor, loopback, secrets, settings.
 
     The secrets are made on the first call, readable by the owner only, and stay the same afterwards: all components
-    must share them. ``port`` is where the api-server listens on 127.0.0.1. Only what is ours is returned; merge it
-    over ``os.environ``.
+    must share them. ``port`` is where the api-server listens on 127.0.0.1; ``database`` names the metadata file. Only
+    what is ours is returned; merge it over ``os.environ``.
     """
     home = settings.airflow_home
-    database = home / "airflow.db"
     return {
         **settings_environment(settings),
         "AIRFLOW_HOME": str(home),
@@ -57,7 +59,7 @@ def airflow_environment(settings: Settings, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:ADMIN",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / database}",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -107,12 +109,12 @@ def sign_in(settings: Settings) -> tuple[str, str]:
 
 
 def prepare(settings: Settings) -> None:
-    """Create or migrate Airflow's metadata database and the one-slot writer pool; instant when already done.
+    """Create or migrate the served metadata database and the one-slot writer pool; instant when already done.
 
     Raises :class:`AirflowSetupError`.
     """
     sign_in(settings)
-    if _is_prepared(settings):
+    if _is_prepared(settings, SERVED):
         return
     finished = subprocess.run(
         [sys.executable, "-m", "huiyin.airflow_env"],
@@ -132,9 +134,9 @@ def prepare(settings: Settings) -> None:
         )
 
 
-def prepare_here(settings: Settings) -> None:
+def prepare_here(settings: Settings, database: str = SERVED) -> None:
     """:func:`prepare`, within a process that already has :func:`airflow_environment` and may import Airflow."""
-    if _is_prepared(settings):
+    if _is_prepared(settings, database):
         return
     from airflow.models.pool import Pool
     from airflow.utils import db
@@ -143,17 +145,17 @@ def prepare_here(settings: Settings) -> None:
     Pool.create_or_update_pool(
         WRITER_POOL, slots=1, description="One task at a time opens the warehouse", include_deferred=False
     )
-    _stamp(settings).write_text(_prepared_for(), encoding="utf-8")
+    _stamp(settings, database).write_text(_prepared_for(), encoding="utf-8")
 
 
-def _is_prepared(settings: Settings) -> bool:
-    stamp = _stamp(settings)
-    database = settings.airflow_home / "airflow.db"
-    return database.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == _prepared_for()
+def _is_prepared(settings: Settings, database: str) -> bool:
+    stamp = _stamp(settings, database)
+    exists = (settings.airflow_home / database).exists() and stamp.exists()
+    return exists and stamp.read_text(encoding="utf-8") == _prepared_for()
 
 
-def _stamp(settings: Settings) -> Path:
-    return settings.airflow_home / "prepared"
+def _stamp(settings: Settings, database: str) -> Path:
+    return settings.airflow_home / f"{database}.prepared"
 
 
 def _prepared_for() -> str:

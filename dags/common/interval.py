@@ -1,0 +1,42 @@
+"""Which days a run is about: its parameters, else its data interval, else the last day of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from huiyin.config import Settings
+from huiyin.interval import Interval
+
+
+def interval_of(context: Mapping[str, Any], settings: Settings) -> Interval:
+    """The local days to load.
+
+    The parameters ``from_on`` and ``to_on`` win; ``everything`` leaves both sides open; a scheduled run loads the
+    days of its data interval; a run without one loads yesterday. Raises ``ValueError`` for an empty interval.
+    """
+    params = context["params"]
+    if params["from_on"] or params["to_on"]:
+        return Interval(_day(params["from_on"]), _day(params["to_on"]))
+    if params["everything"]:
+        return Interval()
+    zone = ZoneInfo(settings.timezone)
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is None or end is None:
+        today = datetime.now(zone).date()
+        return Interval(today - timedelta(days=1), today)
+    return Interval(start.astimezone(zone).date(), end.astimezone(zone).date())
+
+
+def _day(value: str | None) -> date | None:
+    return date.fromisoformat(value) if value else None
+
+
+def as_of_on(context: Mapping[str, Any], settings: Settings) -> date:
+    """The day to judge at: the last day before the parameter ``to_on``, else the last day of the published data."""
+    from improvement.loop import last_day_of_data
+
+    to_on = _day(context["params"]["to_on"])
+    return to_on - timedelta(days=1) if to_on else last_day_of_data(settings)

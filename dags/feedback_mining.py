@@ -1,0 +1,97 @@
+"""Score what customers wrote: sentiment and topics of every text that is new, changed, or scored by an older model.
+
+The texts leave the warehouse as Parquet chunks; the scoring tasks are mapped over the chunks, need no warehouse and may
+run on several workers; their results come back by merge. The first run fits the topic model. With no new texts the run
+only builds and publishes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from airflow.sdk import AssetAny, TriggerRule, chain, get_current_context, task
+
+from dags.common.assets import MART, MEANING, TOPIC_MODEL
+from dags.common.build import build_and_publish
+from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
+from huiyin.config import Settings
+
+AFTER_MINING = "source:nlp+"
+
+
+@task(pool=WRITER_POOL)
+def hand_over() -> list[str]:
+    """Write the texts to score as Parquet chunks; their paths."""
+    from nlp.scoring import sentiment_version
+    from nlp.topics import current_version
+    from warehouse.handover import export_unscored
+
+    run_id = get_current_context()["run_id"]
+    folder = SETTINGS.handover_dir / re.sub(r"[^0-9A-Za-z-]+", "_", run_id)
+    files = export_unscored(SETTINGS, sentiment_version(SETTINGS), current_version(SETTINGS), folder)
+    return [str(file) for file in files]
+
+
+@task
+def score(chunk: str) -> str:
+    """Sentiment of one chunk, and its embeddings into the cache."""
+    from nlp.scoring import score_chunk
+
+    return str(_result(score_chunk, chunk, "sentiment"))
+
+
+@task(trigger_rule=TriggerRule.NONE_FAILED)
+def topic_model(chunks: list[str]) -> None:
+    """Fit the topic model where there is none yet."""
+    from nlp.topics import ensure_model
+
+    if chunks:
+        ensure_model(SETTINGS, [Path(chunk) for chunk in chunks])
+
+
+@task
+def assign(chunk: str) -> str:
+    """Topics of one chunk."""
+    from nlp.topics import assign_chunk
+
+    return str(_result(assign_chunk, chunk, "topics"))
+
+
+def _result(work: Callable[[Settings, Path, Path], object], chunk: str, kind: str) -> Path:
+    in_file = Path(chunk)
+    out_file = in_file.parent / kind / in_file.name
+    out_file.parent.mkdir(exist_ok=True)
+    work(SETTINGS, in_file, out_file)
+    return out_file
+
+
+@task(pool=WRITER_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+def load_results(chunks: list[str]) -> list[str]:
+    """Merge the results of all chunks into the warehouse, then remove the hand-over."""
+    from nlp.topics import write_topics
+    from warehouse.handover import load_assignments, load_scores, load_topics
+
+    if not chunks:
+        return []
+    folder = Path(chunks[0]).parent
+    names = [Path(chunk).name for chunk in chunks]
+    registry = folder / "registry.parquet"
+    write_topics(SETTINGS, registry)
+    counts = [
+        load_scores(SETTINGS, [folder / "sentiment" / name for name in names]),
+        load_assignments(SETTINGS, [folder / "topics" / name for name in names]),
+        load_topics(SETTINGS, registry),
+    ]
+    shutil.rmtree(folder)
+    return [str(count) for count in counts]
+
+
+with pipeline_dag("feedback_mining", schedule=AssetAny(MART, TOPIC_MODEL), doc=__doc__, tags=["nlp"]) as dag:
+    chunks = hand_over()
+    scored = score.expand(chunk=chunks)
+    model = topic_model(chunks)
+    assigned = assign.expand(chunk=chunks)
+    chain(scored, model, assigned, load_results(chunks), build_and_publish(MEANING, select=AFTER_MINING))

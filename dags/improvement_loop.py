@@ -1,0 +1,48 @@
+"""Judge the mart: alerts, improvement cards, effects of actions; then the committee's report.
+
+What was decided (by people and by the system) is a source like any other: it is ingested, built into the mart and
+published, which closes the loop. With `to_on`, everything is judged as of the day before it; else as of the last day
+of data. Running it again on the same day changes nothing.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import chain, get_current_context, task
+
+from dags.common.assets import DECISIONS_MART, MEANING, REPORT
+from dags.common.build import build_and_publish
+from dags.common.interval import as_of_on
+from dags.common.policy import AS_OF_PARAMS, SETTINGS, WRITER_POOL, pipeline_dag
+from huiyin.interval import Interval
+from ingest.sources import DECISION_ENTITIES, DECISIONS
+
+AFTER_DECISIONS = " ".join(f"source:raw.{entity}+" for entity in DECISION_ENTITIES)
+
+
+@task
+def judge() -> str:
+    """Alerts, cards and effects in the ops database, from the published mart."""
+    from improvement.loop import run
+
+    return str(run(SETTINGS, as_of_on(get_current_context(), SETTINGS)))
+
+
+@task(pool=WRITER_POOL)
+def load_decisions() -> list[str]:
+    """Load what was decided from the ops database."""
+    from ingest.load import ingest_source
+
+    reports = ingest_source(SETTINGS, DECISIONS, Interval(), get_current_context()["run_id"])
+    return [str(report) for report in reports]
+
+
+@task(outlets=[REPORT])
+def report() -> str:
+    """Write the committee's report from the published mart."""
+    from improvement.report import write_report
+
+    return str(write_report(SETTINGS, as_of_on(get_current_context(), SETTINGS)))
+
+
+with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["improvement"], params=AS_OF_PARAMS) as dag:
+    chain(judge(), load_decisions(), build_and_publish(DECISIONS_MART, select=AFTER_DECISIONS), report())
