@@ -32,8 +32,8 @@ def load_task(source: str) -> Any:
         reports = ingest_source(SETTINGS, source, interval, context["run_id"])
         context["outlet_events"][asset].extra = {
             "batch_id": context["run_id"],
-            "from_on": interval.from_on and interval.from_on.isoformat(),
-            "to_on": interval.to_on and interval.to_on.isoformat(),
+            "from_on": interval.from_on.isoformat() if interval.from_on else None,
+            "to_on": interval.to_on.isoformat() if interval.to_on else None,
         }
         return [str(report) for report in reports]
 

@@ -28,7 +28,7 @@ def news() -> bool:
     built = context["inlet_events"][MART]
     if not events or not len(built):
         return True
-    read_at = datetime.fromisoformat(built[-1].extra["read_at"])
+    read_at = datetime.fromisoformat(str((built[-1].extra or {})["read_at"]))
     return any(event.timestamp > read_at for event in events)
 
 

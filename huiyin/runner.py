@@ -271,7 +271,7 @@ def _run_dags(settings: Settings, from_on: date | None, to_on: date | None, even
     ingest = [bag.dags[name] for name in INGEST if name in bag.dags]
     after = [bag.dags[name] for name in AFTER_INGEST]
     events.send("plan", tasks=sum(len(dag.tasks) for dag in (*ingest, *after)))
-    get_listener_manager().add_listener(_listener(events))
+    get_listener_manager().add_listener(_listener(events))  # type: ignore[no-untyped-call]
     days = {"from_on": from_on and from_on.isoformat(), "to_on": to_on and to_on.isoformat()}
     loaded = [_run_dag(dag, days | {"everything": True}) for dag in ingest]
     waiting = list(after)
