@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -105,17 +105,15 @@ def check(settings: Settings, stage: Stage, tables: Iterable[str] | None = None)
     suites = load_suites(stage, tables)
     schema = "mart_build" if stage == "mart" and settings.dialect == "postgres" else stage
     run_at = datetime.now(UTC)
+    now = run_at.replace(tzinfo=None)
+    tomorrow = now + timedelta(days=1)
     results: list[ExpectationResult] = []
     with open_warehouse(settings, read_only=True) as warehouse:
-        validator = Validator(
-            settings.var_dir / "gate",
-            settings.data_docs_dir,
-            run_at,
-            _parameters(warehouse, run_at.replace(tzinfo=None)),
-        )
+        parameters = {"tomorrow": tomorrow, "fresh_since": _newest_raw(warehouse, now) - _FRESHNESS}
+        validator = Validator(settings.var_dir / "gate", settings.data_docs_dir, run_at, parameters)
         present = [suite for suite in suites if warehouse.has_table(schema, suite.table)]
         for suite in present:
-            results += validator.run(suite, read_frame(warehouse, schema, suite))
+            results += validator.run(suite, read_frame(warehouse, schema, suite, tomorrow))
     docs = validator.write_docs()
     absent = tuple(suite.table for suite in suites if suite not in present)
     report = GateReport(stage, run_at, tuple(results), _quarantine(settings, results), absent, docs)
@@ -153,17 +151,17 @@ def _quarantines(result: ExpectationResult) -> bool:
     )
 
 
-def _parameters(warehouse: Warehouse, now: datetime) -> dict[str, Any]:
-    """Values of the suites' ``$PARAMETER`` arguments, naive UTC."""
+def _newest_raw(warehouse: Warehouse, now: datetime) -> datetime:
+    """Up to when the raw data reach, naive UTC; ``now`` where there are none."""
     newest = [
         row["newest"]
         for table, column in _NEWEST.items()
         if warehouse.has_table("raw", table)
         # Instants of the future are errors of their own and would make everything else look stale.
-        for row in warehouse.rows(f"select max({column}) as newest from raw.{table} where {column} <= now()")
+        for row in warehouse.rows(f"select max({column}) as newest from raw.{table} where {column} <= '{now}'")
         if row["newest"] is not None
     ]
-    return {"tomorrow": now + timedelta(days=1), "fresh_since": max(newest, default=now) - _FRESHNESS}
+    return max(newest, default=now)
 
 
 def _quarantine(settings: Settings, results: Iterable[ExpectationResult]) -> dict[str, int]:

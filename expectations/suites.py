@@ -4,7 +4,8 @@
 
 - ``key``: the columns that identify a row, shown for failing rows;
 - ``derived``: columns that exist only for the check, each a SQL expression over ``this`` (the table's row), portable
-  between DuckDB and PostgreSQL; ``{schema}`` stands for the schema of the stage;
+  between DuckDB and PostgreSQL; ``{schema}`` stands for the schema of the stage, ``{tomorrow}`` for the instant a day
+  after the run (naive UTC);
 
 and an expectation's ``severity`` (critical blocks, warning doesn't), ``notes`` (why) and ``meta``:
 

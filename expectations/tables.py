@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import pyarrow as pa
 
@@ -9,7 +11,7 @@ from expectations.suites import Suite
 from warehouse.connection import Warehouse
 
 
-def read_frame(warehouse: Warehouse, schema: str, suite: Suite) -> pd.DataFrame:
+def read_frame(warehouse: Warehouse, schema: str, suite: Suite, tomorrow: datetime) -> pd.DataFrame:
     """The suite's columns and derived columns of ``schema.<table>``, which must exist.
 
     Columns that no expectation looks into are there by name only (all null): texts of hundreds of thousands of rows
@@ -23,7 +25,9 @@ def read_frame(warehouse: Warehouse, schema: str, suite: Suite) -> pd.DataFrame:
         )
     ]
     read = [f'this."{name}"' for name in names if name in suite.columns]
-    read += [f'({sql.replace("{schema}", schema)}) as "{name}"' for name, sql in suite.derived.items()]
+    for name, sql in suite.derived.items():
+        expression = sql.replace("{schema}", schema).replace("{tomorrow}", tomorrow.isoformat(sep=" "))
+        read.append(f'({expression}) as "{name}"')
     found = warehouse.query(f'select {", ".join(read) or "1 as nothing"} from {schema}."{suite.table}" as this')
     for name in names:
         if name not in suite.columns:
