@@ -1,0 +1,31 @@
+{#- The places where DuckDB and PostgreSQL differ; everything else is SQL that both run. -#}
+
+{% macro days_between(from_on, to_on) -%}
+    {{ return(adapter.dispatch("days_between", "huiyin")(from_on, to_on)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(from_on, to_on) -%}
+    cast(unnest(generate_series({{ from_on }}, {{ to_on }}, interval '1 day')) as date)
+{%- endmacro %}
+
+{% macro postgres__days_between(from_on, to_on) -%}
+    cast(generate_series({{ from_on }}, {{ to_on }}, interval '1 day') as date)
+{%- endmacro %}
+
+{% macro matches(text, pattern) -%}
+    {#- Whether a text holds a pattern (POSIX subset that both engines know), upper and lower case alike. -#}
+    {{ return(adapter.dispatch("matches", "huiyin")(text, pattern)) }}
+{%- endmacro %}
+
+{% macro duckdb__matches(text, pattern) -%} regexp_matches({{ text }}, '{{ pattern }}', 'i') {%- endmacro %}
+
+{% macro postgres__matches(text, pattern) -%} ({{ text }} ~* '{{ pattern }}') {%- endmacro %}
+
+{% macro bytewise(text) -%}
+    {#- Sorts a text by its bytes: PostgreSQL's order depends on its locale, DuckDB's doesn't. -#}
+    {{ return(adapter.dispatch("bytewise", "huiyin")(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__bytewise(text) -%} {{ text }} {%- endmacro %}
+
+{% macro postgres__bytewise(text) -%} {{ text }} collate "C" {%- endmacro %}

@@ -1,0 +1,38 @@
+{#- Instants are naive UTC; local ones are naive too and only live inside an expression. -#}
+
+{% macro to_local(instant, zone=none) -%}
+    (({{ instant }} at time zone 'UTC') at time zone {{ zone or "'" ~ var("timezone") ~ "'" }})
+{%- endmacro %}
+
+{% macro to_utc(local, zone) -%} (({{ local }} at time zone {{ zone }}) at time zone 'UTC') {%- endmacro %}
+
+{% macro local_date(instant) -%} cast({{ to_local(instant) }} as date) {%- endmacro %}
+
+{% macro utc_now() -%} (current_timestamp at time zone 'UTC') {%- endmacro %}
+
+{% macro epoch(instant) -%} cast(floor(extract(epoch from {{ instant }})) as bigint) {%- endmacro %}
+
+{% macro seconds_between(from_at, to_at) -%}
+    {#-
+    Whole seconds between two instants, each cut to its second, so that calendar and business time agree.
+    NULL when either is NULL; 0 when a source's clock puts the end before the start.
+    -#}
+    case
+        when {{ to_at }} < {{ from_at }} then 0
+        else {{ epoch(to_at) }} - {{ epoch(from_at) }}
+    end
+{%- endmacro %}
+
+{% macro business_clock(instant, segment) -%}
+    {#- Open seconds of a schedule up to an instant that lies in `segment` (a row of int_service_segments). -#}
+    {{ segment }}.business_seconds_before
+    + case when {{ segment }}.is_open then {{ epoch(instant) }} - {{ epoch(segment ~ ".segment_start_at") }} else 0 end
+{%- endmacro %}
+
+{% macro in_segment(instant, schedule_id, segment) -%}
+    {#- Exactly one segment holds an instant; the equality on the UTC date is what makes the look-up fast. -#}
+    {{ segment }}.schedule_id = {{ schedule_id }}
+    and {{ segment }}.utc_date = cast({{ instant }} as date)
+    and {{ segment }}.segment_start_at <= {{ instant }}
+    and {{ segment }}.segment_end_at > {{ instant }}
+{%- endmacro %}

@@ -1,0 +1,78 @@
+-- Why a ticket doesn't count, the first reason that holds; 'reportable' when none does. Nothing is deleted.
+with facts as (
+    select
+        tickets.ticket_key,
+        tickets.source,
+        tickets.customer_ref,
+        tickets.channel,
+        tickets.created_at,
+        tickets.direction,
+        tickets.merged_into_ticket_id,
+        tickets.is_test,
+        coalesce(handling.last_problem_subtype, tickets.problem_subtype) as problem_subtype,
+        lower(regexp_replace(coalesce(tickets.body, tickets.subject), '[[:space:]]', '', 'g')) as bare_text,
+        tickets.subject,
+        tickets.body,
+        responses.agent_message_count,
+        responses.first_response_at,
+        status.status,
+        coalesce(handling.is_tagged_test, false) as is_tagged_test,
+        coalesce(handling.is_tagged_spam, false) as is_tagged_spam,
+        coalesce(handling.is_tagged_abandoned, false) as is_tagged_abandoned,
+        coalesce(handling.is_tagged_mis_operation, false) as is_tagged_mis_operation,
+        coalesce(handling.is_tagged_duplicate, false) as is_tagged_duplicate
+    from {{ ref("stg_tickets") }} as tickets
+    inner join {{ ref("int_ticket_status") }} as status on tickets.ticket_key = status.ticket_key
+    inner join {{ ref("int_ticket_responses") }} as responses on tickets.ticket_key = responses.ticket_key
+    left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
+),
+
+own_reasons as (
+    select
+        *,
+        case
+            -- A text about testing ("测试过吗") is a customer's; one that says it is a test begins with the word.
+            when is_test or is_tagged_test
+                or {{ matches("subject", "^[[:space:]【(（\\[]*(测试|test([^a-z]|$))") }}
+                or {{ matches("body", "^[[:space:]【(（\\[]*(测试|test([^a-z]|$))") }} then 'test'
+            when is_tagged_spam then 'spam'
+            when direction = 'outbound' then 'outbound'
+            when merged_into_ticket_id is not null then 'merged'
+            when is_tagged_duplicate then 'duplicate'
+            -- Short: a long text that mentions a slip of the finger is about what happened next.
+            when is_tagged_mis_operation
+                or (length(bare_text) <= 30 and {{ matches("bare_text", "误操作|误触|误点|点错了|按错了|发错了|建错了") }})
+                then 'mis_operation'
+            -- The customer left before anybody answered: nothing was asked, or it was closed without an answer.
+            when is_tagged_abandoned
+                or (first_response_at is null and status = 'closed' and agent_message_count = 0 and bare_text is null)
+                then 'abandoned'
+        end as reason
+    from facts
+),
+
+{#- Equality on the UTC date, today's and yesterday's, keeps one much-used customer number from squaring the join. -#}
+repeated as (
+    select distinct later.ticket_key
+    from own_reasons as later
+    cross join (select 0 as days_back union all select 1 as days_back) as offsets
+    inner join own_reasons as earlier
+        on later.customer_ref = earlier.customer_ref
+        and cast(later.created_at as date) - offsets.days_back = cast(earlier.created_at as date)
+        and later.channel <> earlier.channel
+        and later.created_at <= earlier.created_at + interval '{{ var("duplicate_window_hours") }} hours'
+        and (
+            later.created_at > earlier.created_at
+            or (later.created_at = earlier.created_at and later.ticket_key <> earlier.ticket_key
+                and {{ bytewise("later.ticket_key") }} > {{ bytewise("earlier.ticket_key") }})
+        )
+        and (later.problem_subtype = earlier.problem_subtype or later.bare_text = earlier.bare_text)
+    where later.reason is null and earlier.reason is null
+)
+
+select
+    own_reasons.ticket_key,
+    own_reasons.source,
+    coalesce(own_reasons.reason, case when repeated.ticket_key is not null then 'duplicate' end, 'reportable') as reason
+from own_reasons
+left join repeated on own_reasons.ticket_key = repeated.ticket_key

@@ -1,0 +1,22 @@
+-- Events in order, each with what the field held before: by the event before it, else as the source says.
+select
+    events.ticket_key,
+    events.source,
+    events.event_id,
+    events.ticket_id,
+    events.event_at,
+    events.field,
+    events.old_value,
+    events.new_value,
+    events.actor_ref,
+    events.actor_role,
+    cast(row_number() over in_ticket as integer) as event_sequence,
+    {{ seconds_between("lag(events.event_at) over in_ticket", "events.event_at") }} as seconds_since_previous,
+    coalesce(lag(events.new_value) over in_field, events.old_value) as previous_value
+from {{ ref("stg_ticket_events") }} as events
+inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
+window
+    in_ticket as (partition by events.ticket_key order by events.event_at, {{ bytewise("events.event_id") }}),
+    in_field as (
+        partition by events.ticket_key, events.field order by events.event_at, {{ bytewise("events.event_id") }}
+    )

@@ -1,0 +1,27 @@
+select
+    voices.voice_id,
+    voices.voice_kind,
+    voices.source,
+    voices.ticket_id,
+    voices.feedback_id,
+    voices.customer_ref,
+    voices.customer_tier,
+    voices.annual_revenue,
+    voices.channel,
+    voices.problem_type,
+    voices.problem_subtype,
+    voices.product,
+    voices.region,
+    voices.team,
+    voices.text,
+    voices.occurred_at,
+    voices.occurred_on,
+    sentiment.score as sentiment_score,
+    sentiment.label as sentiment_label,
+    sentiment.model_version as sentiment_model_version,
+    topics.topic_id,
+    topics.similarity as topic_similarity,
+    topics.model_version as topic_model_version
+from {{ ref("int_voices") }} as voices
+left join {{ ref("stg_sentiment") }} as sentiment on voices.voice_id = sentiment.voice_id
+left join {{ ref("stg_topic_assignments") }} as topics on voices.voice_id = topics.voice_id

@@ -1,0 +1,44 @@
+with measured as (
+    select
+        *,
+        elapsed_business_seconds > target_business_seconds as is_breached,
+        cast(elapsed_business_seconds as double precision) / target_business_seconds - 1 as over_target_ratio
+    from {{ ref("int_ticket_sla_clock") }}
+)
+
+select
+    clocks.ticket_key,
+    tickets.source,
+    tickets.ticket_id,
+    clocks.sla_metric,
+    clocks.policy_id,
+    clocks.target_business_seconds,
+    clocks.started_at,
+    clocks.ended_at,
+    clocks.elapsed_business_seconds,
+    breaches.predicted_breach_at,
+    case
+        when clocks.is_breached then 'breached'
+        when clocks.ended_at is not null then 'met'
+        when clocks.elapsed_business_seconds >= {{ var("at_risk_ratio") }} * clocks.target_business_seconds then 'at_risk'
+        else 'on_track'
+    end as sla_state,
+    clocks.over_target_ratio,
+    -- Compared as products of whole numbers: exactly 10 % over is yellow, whatever a quotient rounds to.
+    case
+        when clocks.elapsed_business_seconds * 10 >= clocks.target_business_seconds * 15 then 'red'
+        when clocks.elapsed_business_seconds * 10 >= clocks.target_business_seconds * 13 then 'orange'
+        when clocks.elapsed_business_seconds * 10 >= clocks.target_business_seconds * 11 then 'yellow'
+    end as severity,
+    tickets.created_on,
+    tickets.customer_tier,
+    tickets.priority_at_creation as priority,
+    tickets.channel,
+    tickets.problem_type,
+    tickets.problem_subtype,
+    tickets.region,
+    tickets.team
+from measured as clocks
+inner join {{ ref("int_tickets") }} as tickets on clocks.ticket_key = tickets.ticket_key
+left join {{ ref("int_sla_predicted_breach") }} as breaches
+    on clocks.ticket_key = breaches.ticket_key and clocks.sla_metric = breaches.sla_metric

@@ -1,0 +1,10 @@
+select
+    _source as source,
+    customer_ref,
+    valid_from_at,
+    tier,
+    nullif(trim(segment), '') as segment,
+    nullif(trim(region), '') as region,
+    annual_revenue,
+    since_on
+from {{ source("raw", "customers") }}

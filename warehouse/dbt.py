@@ -1,0 +1,255 @@
+"""Run dbt in this process: the rules are checked, the connection comes from the settings, failures name their nodes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.results import NodeResult
+from dbt.cli.main import dbtRunner
+from psycopg.conninfo import conninfo_to_dict
+
+from huiyin.config import Settings
+from huiyin.errors import HuiyinError
+from warehouse.connection import Warehouse, open_warehouse
+
+Command = Literal["build", "run", "test", "seed", "compile", "parse", "source freshness"]
+
+# What to build when: `service_mart` builds everything, since new tickets change what depends on meaning, too;
+# afterwards only what new scores or new decisions change.
+SELECT_CORE = "fqn:*"
+SELECT_MEANING = "tag:meaning"
+SELECT_DECISIONS = "tag:decisions"
+SELECT_UNIT_TESTS = "test_type:unit"
+
+_FAILED = ("error", "fail", "runtime error")
+_SHOWN_ROWS = 10
+
+
+class DbtFailedError(HuiyinError):
+    """dbt didn't succeed; the message names each failing node, why, and what to do."""
+
+
+class RulesError(HuiyinError):
+    """The folder of business rules is unusable; the message names file, row and column."""
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of one model, seed or test."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class DbtReport:
+    """What a dbt command did."""
+
+    command: str
+    nodes: list[NodeOutcome]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Nodes by status: success, pass, warn, skipped …"""
+        return dict(Counter(node.status for node in self.nodes))
+
+    @property
+    def warnings(self) -> list[NodeOutcome]:
+        """Nodes that warn, such as tests of severity warn and stale sources."""
+        return [node for node in self.nodes if node.status == "warn"]
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the nodes, over all threads."""
+        return sum(node.seconds for node in self.nodes)
+
+
+def run_dbt(
+    settings: Settings,
+    command: Command,
+    select: str | Sequence[str] | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> DbtReport:
+    """Run a dbt command on the configured warehouse and wait for it.
+
+    ``select`` takes dbt's selection syntax (see the ``SELECT_…`` constants); ``variables`` override the project's, such
+    as ``as_of``, the UTC instant that running clocks are measured at. ``build`` leaves out unit tests: they prove the
+    SQL, not the data. Raises :class:`RulesError`, :class:`DbtFailedError` and ``WarehouseError``.
+    """
+    check_rules(settings)
+    # Waits for another process to leave the file, with the one error that everybody knows; dbt itself wouldn't wait.
+    with open_warehouse(settings):
+        pass
+    state_dir = settings.var_dir / "dbt" / settings.dialect
+    state_dir.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        *command.split(),
+        *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),
+        *("--target-path", str(state_dir / "target")),
+        *("--vars", json.dumps({"timezone": settings.timezone, **(variables or {})}, default=str)),
+    ]
+    if command == "build":
+        arguments += ["--exclude-resource-type", "unit_test"]
+    if select:
+        arguments += ["--select", *([select] if isinstance(select, str) else select)]
+    # Options of dbt itself stand before the command.
+    options = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--log-path", str(state_dir / "logs")]
+    options += ["--log-level", "none", "--log-level-file", "info", "--no-version-check"]
+    try:
+        with _environment(_connection_variables(settings)):
+            outcome = dbtRunner().invoke(options + arguments)
+    finally:
+        # dbt keeps the DuckDB file open for the life of the process, and nobody else could write.
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    results: list[NodeResult] = list(getattr(outcome.result, "results", None) or [])
+    nodes = [_outcome(result) for result in results]
+    failed = [result for result in results if str(result.status) in _FAILED]
+    if failed:
+        raise DbtFailedError(_explained(settings, command, failed, state_dir / "logs"))
+    if outcome.exception is not None or not outcome.success:
+        raise DbtFailedError(f"dbt {command} could not start: {outcome.exception or 'unknown reason'}") from (
+            outcome.exception
+        )
+    return DbtReport(command, nodes)
+
+
+def check_rules(settings: Settings) -> None:
+    """Raise :class:`RulesError` unless ``settings.rules_dir`` holds every rules file with usable columns and values."""
+    properties = settings.dbt_dir / "models" / "rules" / "_rules.yml"
+    problems: list[str] = []
+    for seed in yaml.safe_load(properties.read_text(encoding="utf-8"))["seeds"]:
+        file = settings.rules_dir / f"{seed['name']}.csv"
+        config = seed["config"]
+        problems += [f"  {problem}" for problem in _problems(file, config["column_types"], config["meta"]["required"])]
+    if problems:
+        raise RulesError(
+            f"the business rules in {settings.rules_dir} can't be used:\n"
+            + "\n".join(problems[:20])
+            + f"\nmend the files; the project's own set in {settings.dbt_dir / 'seeds'} shows what they hold"
+        )
+
+
+def _problems(file: Path, types: Mapping[str, str], required: Sequence[str]) -> Iterator[str]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            header = reader.fieldnames or []
+            rows = list(reader)
+    except FileNotFoundError:
+        yield f"{file.name}: the file is missing"
+        return
+    except (OSError, csv.Error) as error:
+        yield f"{file.name}: can't be read ({error})"
+        return
+    except UnicodeDecodeError as error:
+        yield f"{file.name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+        return
+    missing = [name for name in types if name not in header]
+    unknown = [name for name in header if name not in types]
+    if missing or unknown:
+        yield f"{file.name}: " + "; ".join(
+            f"{what} {', '.join(map(repr, names))}"
+            for what, names in (("lacks the columns", missing), ("has unknown columns", unknown))
+            if names
+        )
+        return
+    for number, row in enumerate(rows, start=2):
+        for name, kind in types.items():
+            value = (row[name] or "").strip()
+            if not value:
+                if name in required:
+                    yield f"{file.name} row {number}: {name} is empty"
+            elif not _fits(value, kind):
+                yield f"{file.name} row {number}: {name} is {value!r}, which is no {kind}"
+
+
+def _fits(value: str, kind: str) -> bool:
+    parse: Mapping[str, Callable[[str], object]] = {
+        "text": str,
+        "integer": int,
+        "double precision": float,
+        "date": date.fromisoformat,
+        "boolean": lambda text: ("false", "true").index(text.lower()),
+    }
+    try:
+        parse[kind](value)
+    except ValueError:
+        return False
+    return True
+
+
+def _connection_variables(settings: Settings) -> dict[str, str]:
+    """What profiles.yml and dbt_project.yml read from the environment."""
+    values = {
+        "DO_NOT_TRACK": "1",
+        "HUIYIN_DBT_TARGET": settings.dialect,
+        # dbt wants paths relative to the project.
+        "HUIYIN_DBT_RULES": os.path.relpath(settings.rules_dir, settings.dbt_dir),
+    }
+    if settings.dialect == "duckdb":
+        return values | {"HUIYIN_DBT_DUCKDB_FILE": str(settings.duckdb_file)}
+    url = {key: str(value) for key, value in conninfo_to_dict(settings.warehouse_url).items() if value is not None}
+    return values | {
+        "HUIYIN_DBT_PG_HOST": url.get("host", "localhost"),
+        "HUIYIN_DBT_PG_PORT": url.get("port", "5432"),
+        "HUIYIN_DBT_PG_USER": url.get("user", ""),
+        "DBT_ENV_SECRET_HUIYIN_PG_PASSWORD": url.get("password", ""),
+        "HUIYIN_DBT_PG_DATABASE": url.get("dbname", ""),
+        "HUIYIN_DBT_PG_SSLMODE": url.get("sslmode", "prefer"),
+    }
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _outcome(result: NodeResult) -> NodeOutcome:
+    node: Any = result.node
+    return NodeOutcome(
+        node.name, str(node.resource_type), str(result.status), result.execution_time, result.message or ""
+    )
+
+
+def _explained(settings: Settings, command: str, failed: Sequence[NodeResult], logs: Path) -> str:
+    lines = [f"dbt {command} failed:"]
+    with open_warehouse(settings) as warehouse:
+        for result in failed:
+            node: Any = result.node
+            reason = " ".join((result.message or "no reason given").split()).split(" > in macro ")[0]
+            if str(node.resource_type) == "test" and str(result.status) == "fail":
+                reason = "; ".join(_broken_rules(warehouse, node.compiled_code)) or reason
+            lines.append(f"  {node.resource_type} {node.name} ({node.original_file_path}): {reason}")
+    lines.append(f"nothing is published; mend the data or the rules and run again. dbt's own log: {logs / 'dbt.log'}")
+    return "\n".join(lines)
+
+
+def _broken_rules(warehouse: Warehouse, query: str | None) -> list[str]:
+    """What a data test found: its rows say what is wrong and how often (tests/generic/sound.sql)."""
+    if not query:
+        return []
+    found = warehouse.query(f"select * from ({query}) as found limit {_SHOWN_ROWS}").to_pylist()
+    return [", ".join(f"{name}: {value}" for name, value in row.items()) for row in found]
