@@ -40,7 +40,8 @@ class Numbers:
         if value is None or math.isnan(value):
             return NONE
         if self._chinese:
-            return f"{self.count(round(value))} 元"
+            shown = self.count(round(value))
+            return f"{shown}元" if " " in shown else f"{shown} 元"
         return f"¥{value / 1e6:,.2f}m" if abs(value) >= 1e6 else f"¥{value:,.0f}"
 
     def share(self, value: float | None, digits: int = 1) -> str:
@@ -129,4 +130,4 @@ def _trimmed(value: float, digits: int) -> str:
 
 def _signed(value: float, digits: int) -> str:
     rounded = round(value, digits)
-    return f"{'+' if rounded > 0 else '±' if rounded == 0 else ''}{_trimmed(rounded, digits)}"
+    return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):,.{digits}f}"

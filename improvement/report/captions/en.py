@@ -12,7 +12,7 @@ TEXT: dict[str, str] = {
     "unit_times": "times",
     "list_separator": ", ",
     "none": "none",
-    "source": "Source",
+    "source": "Source: ",
     "show_data": "Show data",
     "no_script": "Charts need JavaScript; the figures under “Show data” do not.",
     "workbook": "The three tables (Excel)",
@@ -37,16 +37,25 @@ TEXT: dict[str, str] = {
     "fact_verdicts_detail": "{judged} evaluated",
     "fact_tickets_detail": "{change} on the week before",
     "fact_verdicts_value": "{improved}",
-    "say_indicators": "In {month}, {met} of {total} indicators with a target met it; the furthest off is {worst}: {actual} against {target}, off by {deviation}.",
+    "say_indicators": (
+        "In {month}, {met} of {total} indicators with a target met it; the furthest off is {worst}: {actual} "
+        "against {target}, off by {deviation}."
+    ),
     "say_indicators_all_met": "In {month}, all {total} indicators with a target met it.",
     "say_indicators_none": "In {month}, no indicator can be compared with a target.",
-    "say_card": "What hurts most is “{title}”: {voices} voices{expected} of {customers} customers{vip}; {state}, in charge: {owner}{due}.",
+    "say_card": (
+        "What hurts most is “{title}”: {voices} voices{expected} of {customers} customers{vip}; {state}, in "
+        "charge: {owner}{due}."
+    ),
     "say_card_expected": " (latest alert: {observed}, expected {expected})",
     "say_card_vip": " ({vip} VIP)",
     "say_card_due": ", due {due}",
     "say_card_overdue": ", {days} days overdue",
     "say_card_none": "No improvement card is open.",
-    "say_actions": "Of {judged} measures evaluated {improved} worked, {failed} did not or made it worse; {pending} can't be judged yet; {overdue}.",
+    "say_actions": (
+        "Of {judged} measures evaluated {improved} worked, {failed} did not or made it worse; {pending} "
+        "can't be judged yet; {overdue}."
+    ),
     "say_actions_overdue": "{count} are overdue",
     "say_actions_in_time": "none is overdue",
     "say_actions_none": "No measure has been recorded yet.",
@@ -62,6 +71,7 @@ TEXT: dict[str, str] = {
     "better": "better",
     "worse": "worse",
     "no_value": "no data",
+    "no_value_why": "no data: {why}",
     "no_indicators": "The mart has no indicators yet.",
     "observations": "n = {count}",
     "sparkline_label": "last 12 weeks",
@@ -97,6 +107,7 @@ TEXT: dict[str, str] = {
     "card_scope": "Scope",
     "card_recurrence": "recurrence no. {count}",
     "card_no_recurrence": "first time",
+    "card_opened_value": "{day} ({recurrence})",
     "card_unassigned": "to be assigned",
     "card_actions": "Measures",
     "card_no_actions": "no measure yet",
@@ -181,7 +192,17 @@ TEXT: dict[str, str] = {
     "effect_when": ", expected {day}",
     "effect_interval": " (95% interval {low} to {high})",
     "effect_none": "not evaluated",
-    "effect_windows": "baseline {baseline_from}–{baseline_to}, evaluation {evaluation_from}–{evaluation_to}, method {method}",
+    "effect_windows": (
+        "baseline {baseline_from}–{baseline_to}, evaluation {evaluation_from}–{evaluation_to}, method {method}"
+    ),
+    "sheet_summary": "Indicators",
+    "sheet_problem": "Problem type × response",
+    "sheet_actions": "Measures",
+    "period_kind": "Period",
+    "period_start": "Starts",
+    "unit": "Unit",
+    "target_direction": "±",
+    "effect_basis": "Basis",
     "chart_daily": "Tickets a day and share of negative voices (90 days)",
     "chart_daily_tickets": "Tickets",
     "chart_daily_negative": "Negative share (7 days)",
@@ -209,7 +230,9 @@ TEXT: dict[str, str] = {
     "day": "Day",
     "month": "Month",
     "reconciliation": "Ticket reconciliation",
-    "reconciliation_about": "Every ticket received is accounted for: reportable, or excluded (flagged and kept) for a reason.",
+    "reconciliation_about": (
+        "Every ticket received is accounted for: reportable, or excluded (flagged and kept) for a reason."
+    ),
     "no_reconciliation": "No reconciliation.",
     "data_source_name": "Source system",
     "received": "Received",
@@ -218,18 +241,28 @@ TEXT: dict[str, str] = {
     "feedback_through": "Feedback through",
     "volumes": "Volumes",
     "volumes_value": "{tickets} reportable tickets · {feedback} feedback · {voices} voices",
-    "mart_version": "Mart version",
+    "mart_version": "Mart fingerprint",
     "sentiment_version": "Sentiment model",
     "topic_version": "Topic model",
     "definitions": "Definitions of the indicators",
+    "definition_source": "({source})",
     "no_definitions": "No definitions.",
     "generated": "Written {at} ({zone})",
     "offline": "This page is self-contained and uses no network; verbatims were masked when loaded.",
     "from_headline": "mart.agg_indicator_summary, mart.fct_cards, mart.fct_alerts, mart.agg_action_tracking",
-    "from_indicators": "mart.agg_indicator_summary (actual, target, previous); trend: mart.agg_indicator_daily, weekly Σnumerator ÷ Σdenominator, dimension = all",
-    "from_cards": "mart.fct_cards (evidence), mart.fct_alerts (observed, expected), card_evidence of the ops database (masked verbatims frozen at opening)",
+    "from_indicators": (
+        "mart.agg_indicator_summary (actual, target, previous); trend: mart.agg_indicator_daily, weekly "
+        "Σnumerator ÷ Σdenominator, dimension = all"
+    ),
+    "from_cards": (
+        "mart.fct_cards (evidence), mart.fct_alerts (observed, expected), card_evidence of the ops database "
+        "(masked verbatims frozen at opening)"
+    ),
     "from_alerts": "mart.fct_alerts",
-    "from_topics": "mart.fct_topic_daily (Σvoice_count, Σnegative_count), mart.dim_topic; “rising”: (now − before) ÷ √(now + before) ≥ 3 and ≥ 30% more",
+    "from_topics": (
+        "mart.fct_topic_daily (Σvoice_count, Σnegative_count), mart.dim_topic; “rising”: (now − before) ÷ "
+        "√(now + before) ≥ 3 and ≥ 30% more"
+    ),
     "from_summary": "mart.agg_indicator_summary",
     "from_problem": "mart.agg_problem_response, {month}",
     "from_actions": "mart.agg_action_tracking, mart.fct_action_effects (latest evaluation)",
@@ -251,6 +284,17 @@ TEXT: dict[str, str] = {
     "action_status.in_progress": "in progress",
     "action_status.done": "done",
     "action_status.cancelled": "cancelled",
+    "card_state.新建": "new",
+    "card_state.已确认": "confirmed",
+    "card_state.原因分析": "cause analysis",
+    "card_state.整改中": "being fixed",
+    "card_state.已上线": "live",
+    "card_state.效果验证": "checking the effect",
+    "card_state.已关闭": "closed",
+    "card_state.暂缓": "on hold",
+    "card_state.重复": "duplicate",
+    "card_state.不受理": "rejected",
+    "card_state.复发重开": "reopened",
     "cause.people": "people",
     "cause.process": "process",
     "cause.system": "system",
