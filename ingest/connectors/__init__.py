@@ -1,0 +1,1 @@
+"""Readers of files and databases: whatever the origin, Arrow tables of text come out."""

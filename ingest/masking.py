@@ -1,0 +1,135 @@
+"""Mask personal data before anything is written or logged.
+
+Identifiers become pseudonyms by a keyed hash (BLAKE2b, RFC 7693): the same value gives the same pseudonym in every
+field, entity and source, so joins hold, and without the key nobody can try values out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from huiyin.config import Settings
+from ingest.contract import Entity, Field
+from ingest.errors import SourceError
+from ingest.personal import RULES_VERSION, SUSPICION, mask_text
+
+_PSEUDONYM = re.compile(r"[pn]_[0-9a-f]{16}")
+_PHONE = re.compile(r"(?:\+|00)?(?:86)?(1[3-9]\d{9})")
+
+
+class Masker:
+    """Masks columns under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = blake2b(key, digest_size=32).digest()
+
+    @property
+    def version(self) -> str:
+        """Changes when the key or the rules change: what was masked before must then be masked anew."""
+        return blake2b(RULES_VERSION.encode(), key=self._key, digest_size=6).hexdigest()
+
+    def pseudonym(self, value: str) -> str:
+        """The pseudonym of an identifier: a customer's or agent's number, phone, e-mail, WeChat id.
+
+        Spellings of the same phone or e-mail address give the same pseudonym; a pseudonym stays as it is.
+        """
+        return value if _PSEUDONYM.fullmatch(value) else "p_" + self._digest(_normal(value))
+
+    def name(self, value: str) -> str:
+        """The pseudonym of a person's name."""
+        return value if _PSEUDONYM.fullmatch(value) else "n_" + self._digest(_normal(value))
+
+    def _digest(self, value: str) -> str:
+        return blake2b(value.encode("utf-8", "surrogatepass"), key=self._key, digest_size=8).hexdigest()
+
+    def mask(self, rows: pa.Table, entity: Entity) -> pa.Table:
+        """``rows`` (text columns named by the entity's fields) with every personal field masked."""
+        for index, name in enumerate(rows.column_names):
+            field = entity.field(name)
+            if field.personal:
+                rows = rows.set_column(index, name, self._column(rows, field))
+        return rows
+
+    def _column(self, rows: pa.Table, field: Field) -> pa.ChunkedArray:
+        column = rows.column(field.name)
+        how: dict[str, Callable[[str], str]] = {"identifier": self.pseudonym, "name": self.name}
+        masked = mask_texts(column) if field.personal == "free_text" else _each(column, how[field.personal])
+        if field.personal_when is None:
+            return masked
+        other, value = field.personal_when
+        applies = pc.fill_null(pc.equal(pc.utf8_lower(rows.column(other)), value), False)
+        return pc.if_else(applies, masked, column)
+
+
+def mask_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Free texts with placeholders; those without any suspicious sign are passed through untouched."""
+    return pa.chunked_array([_masked_chunk(chunk) for chunk in column.chunks], pa.string())
+
+
+def _masked_chunk(texts: pa.Array) -> pa.Array:
+    suspicious = pc.fill_null(pc.match_substring_regex(texts, SUSPICION), False)
+    masked = pa.array([mask_text(text) for text in texts.filter(suspicious).to_pylist()], pa.string())
+    return pc.replace_with_mask(texts, suspicious, masked)
+
+
+def _each(column: pa.ChunkedArray, function: Callable[[str], str]) -> pa.ChunkedArray:
+    """The function of every different value, computed once each."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    masked = pa.array([function(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return pa.chunked_array([pc.take(masked, encoded.indices)])
+
+
+def _normal(value: str) -> str:
+    value = unicodedata.normalize("NFKC", value).strip()
+    if "@" in value:
+        return value.casefold()
+    phone = _PHONE.fullmatch(re.sub(r"[\s().-]", "", value))
+    return phone[1] if phone else value
+
+
+def load_masker(settings: Settings) -> Masker:
+    """The masker with the key of the settings; without one, a key made once for this run-time folder.
+
+    The key decides all pseudonyms: back it up, for without it new data no longer joins with old.
+    """
+    if settings.mask_key:
+        return Masker(settings.mask_key.encode())
+    file = settings.var_dir / "mask.key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        key = file.read_bytes().strip()
+    except OSError as error:
+        raise SourceError(
+            f"the mask key {file} can't be read or made: {error.strerror}; set HUIYIN_MASK_KEY"
+        ) from error
+    if len(key) < 32:
+        raise SourceError(f"the mask key {file} is damaged; restore it, or remove it together with the warehouse")
+    return Masker(key)
+
+
+def _make_key(file: Path) -> None:
+    """Write a new key so that of two processes at once both end up with the same."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_hex(32))
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
