@@ -17,7 +17,8 @@ and an expectation's ``severity`` (critical blocks, warning doesn't), ``notes`` 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,8 @@ MAX_QUARANTINED_SHARE = 0.05
 
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
+# schema.table in the SQL of a derived column.
+_REFERENCE = re.compile(r"\b(?:from|join)\s+(\{schema\}|raw)\.(\w+)")
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,23 @@ class Suite:
     @property
     def columns(self) -> set[str]:
         """Columns of the table whose values the suite looks at."""
-        used = set(self.key)
-        for expectation in self.expectations:
-            for argument in _COLUMN_ARGUMENTS:
-                value = expectation["kwargs"].get(argument, [])
-                used.update([value] if isinstance(value, str) else value)
+        used = set(self.key).union(*map(_columns, self.definition["expectations"]))
         return used - set(self.derived)
+
+    def references(self) -> set[tuple[str, str]]:
+        """Schema (``{schema}`` for that of the stage) and name of the tables that the derived columns look into."""
+        return {reference for sql in self.derived.values() for reference in _REFERENCE.findall(sql)}
+
+    def without(self, absent: Collection[tuple[str, str]]) -> Suite:
+        """The suite less what looks into absent tables: nothing can be said about customers where none are loaded."""
+        lost = {name for name, sql in self.derived.items() if not set(_REFERENCE.findall(sql)).isdisjoint(absent)}
+        if not lost:
+            return self
+        meta = self.definition["meta"]
+        derived = {name: sql for name, sql in self.derived.items() if name not in lost}
+        kept = [written for written in self.definition["expectations"] if lost.isdisjoint(_columns(written))]
+        definition = {**self.definition, "meta": {**meta, "derived": derived}, "expectations": kept}
+        return Suite(self.stage, self.table, definition)
 
 
 def load_suites(stage: Stage, tables: Iterable[str] | None = None) -> list[Suite]:
@@ -85,3 +99,12 @@ def load_suites(stage: Stage, tables: Iterable[str] | None = None) -> list[Suite
             f"no suite for {', '.join(unknown)} in expectations/suites/{stage}; there are {', '.join(files)}"
         )
     return [Suite(stage, table, json.loads(files[table].read_text(encoding="utf-8"))) for table in wanted]
+
+
+def _columns(expectation: dict[str, Any]) -> set[str]:
+    """Columns that one expectation names."""
+    found: set[str] = set()
+    for argument in _COLUMN_ARGUMENTS:
+        value = expectation["kwargs"].get(argument, [])
+        found.update([value] if isinstance(value, str) else value)
+    return found
