@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from huiyin.config import Settings, load_settings
+from huiyin.config import Settings
 from huiyin.errors import HuiyinError
 
 WRITER_POOL = "warehouse_writer"
@@ -132,12 +132,21 @@ def prepare(settings: Settings) -> None:
             f"Airflow's metadata database in {settings.airflow_home} can't be prepared; see {log}."
             " If it was left by another version, move that folder away: it holds run history only"
         )
+    _stamp(settings, SERVED).write_text(_prepared_for(), encoding="utf-8")
 
 
 def prepare_here(settings: Settings, database: str = SERVED) -> None:
     """:func:`prepare`, within a process that already has :func:`airflow_environment` and may import Airflow."""
-    if _is_prepared(settings, database):
-        return
+    if not _is_prepared(settings, database):
+        migrate()
+        _stamp(settings, database).write_text(_prepared_for(), encoding="utf-8")
+
+
+def migrate() -> None:
+    """Create or migrate the metadata database that Airflow's configuration names, and the writer pool in it.
+
+    One slot on every warehouse: DuckDB admits one writer, and two dbt builds of one mart would undo each other.
+    """
     from airflow.models.pool import Pool
     from airflow.utils import db
 
@@ -145,7 +154,6 @@ def prepare_here(settings: Settings, database: str = SERVED) -> None:
     Pool.create_or_update_pool(
         WRITER_POOL, slots=1, description="One task at a time opens the warehouse", include_deferred=False
     )
-    _stamp(settings, database).write_text(_prepared_for(), encoding="utf-8")
 
 
 def _is_prepared(settings: Settings, database: str) -> bool:
@@ -184,4 +192,4 @@ def _secret(file: Path, make: Callable[[], str]) -> str:
 
 
 if __name__ == "__main__":
-    prepare_here(load_settings())
+    migrate()
