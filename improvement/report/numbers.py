@@ -53,7 +53,7 @@ class Numbers:
         if value is None or math.isnan(value):
             return NONE
         rounded = round(100 * value)
-        return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):,}%"
+        return f"{'+' if rounded > 0 else '−' if rounded < 0 else ''}{abs(rounded):,}%"
 
     def minutes(self, value: float | None) -> str:
         """A duration given in minutes; hours from two hours on."""
@@ -104,6 +104,10 @@ class Numbers:
             return f"{value.year}年{value.month}月{value.day}日"
         return f"{value.day} {value:%b %Y}"
 
+    def table_day(self, value: date | None) -> str:
+        """A date in a narrow column."""
+        return NONE if value is None else value.isoformat()
+
     def short_day(self, value: date | datetime | None) -> str:
         """A date without its year."""
         if value is None:
@@ -130,4 +134,4 @@ def _trimmed(value: float, digits: int) -> str:
 
 def _signed(value: float, digits: int) -> str:
     rounded = round(value, digits)
-    return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):,.{digits}f}"
+    return f"{'+' if rounded > 0 else '−' if rounded < 0 else ''}{abs(rounded):,.{digits}f}"

@@ -63,8 +63,9 @@ TEXT: dict[str, str] = {
     "say_actions_none": "还没有登记改进措施。",
     # indicators
     "target": "目标",
-    "target_at_most": "目标 ≤ {value}",
-    "target_at_least": "目标 ≥ {value}",
+    "target_bound": "目标 {bound}",
+    "bound_at_most": "≤ {value}",
+    "bound_at_least": "≥ {value}",
     "met": "达标",
     "not_met": "未达标",
     "no_target": "未设目标",
@@ -211,16 +212,15 @@ TEXT: dict[str, str] = {
     "effect_basis": "评估依据",
     # trends
     "chart_daily": "每日工单与负面声音占比（90 天）",
-    "chart_daily_tickets": "工单数",
-    "chart_daily_negative": "负面占比（7 日）",
-    "chart_response": "首次响应时长（按月，营业时间）",
-    "chart_response_axis": "分钟",
+    "chart_daily_tickets": "工单数（左轴）",
+    "chart_daily_negative": "负面占比，7 日（右轴）",
+    "chart_response": "首次响应时长（按月，营业时间，分钟）",
     "chart_sla": "各团队 SLA 达成率（{month}）",
     "chart_sla_response": "首次响应",
     "chart_sla_resolution": "解决",
     "chart_satisfaction": "满意度与净推荐值（按月）",
-    "chart_csat": "满意度均分",
-    "chart_nps": "NPS",
+    "chart_csat": "满意度均分（左轴）",
+    "chart_nps": "NPS（右轴）",
     "no_chart_daily": "最近 90 天没有工单。",
     "no_chart_response": "来源没有首次回复记录，无法计算响应时长。",
     "no_chart_sla": "没有到期的 SLA 承诺：来源没有回复或状态记录，或工单没有团队。",
@@ -261,7 +261,9 @@ TEXT: dict[str, str] = {
         "mart.agg_indicator_summary（实际、目标、上期）；走势 mart.agg_indicator_daily：每周 Σnumerator ÷ "
         "Σdenominator，dimension = all"
     ),
-    "from_cards": "mart.fct_cards（证据数字）、mart.fct_alerts（观测与预期）、ops 库 card_evidence（开卡时冻结的脱敏原话）",
+    "from_cards": (
+        "mart.fct_cards（证据数字）、mart.fct_alerts（观测与预期）、ops 库 card_evidence（开卡时冻结的脱敏原话）"
+    ),
     "from_alerts": "mart.fct_alerts",
     "from_topics": (
         "mart.fct_topic_daily（Σvoice_count、Σnegative_count）、mart.dim_topic；“显著上升”：（本期 − 上期） ÷ "

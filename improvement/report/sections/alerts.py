@@ -62,8 +62,13 @@ def _bar(context: Context, row: Row) -> View:
 
 
 def _ticks(context: Context) -> list[View]:
-    days = (context.periods.as_of_on - timedelta(days=back) for back in reversed(range(ALERT_DAYS)))
-    return [{"left": _percent(context, day), "label": context.numbers.month(day)} for day in days if day.day == 1]
+    """The first day, then the first of each month; no two closer than their labels are wide."""
+    first = context.periods.days_before(ALERT_DAYS)
+    ticks: list[View] = [{"left": 0.0, "label": context.numbers.short_day(first)}]
+    for day in (first + timedelta(days=offset) for offset in range(1, ALERT_DAYS)):
+        if day.day == 1 and _percent(context, day) - ticks[-1]["left"] > 10:
+            ticks.append({"left": _percent(context, day), "label": context.numbers.short_day(day)})
+    return ticks
 
 
 def _row(context: Context, row: Row) -> View:

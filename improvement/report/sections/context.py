@@ -61,12 +61,12 @@ class Context:
             str(own) if own and self.text["lang"].startswith("zh") else self.name("problem_type", row["problem_type"])
         )
 
-    def target(self, row: Row) -> str:
-        """``目标 ≤ 24 小时``, or that there is none."""
+    def bound(self, row: Row) -> str | None:
+        """An indicator's target with its direction, ``≤ 24 小时``; None where it has none."""
         if row["target_value"] is None or row["target_direction"] is None:
-            return self.text["no_target"]
+            return None
         value = self.numbers.indicator(row["indicator_code"], row["target_value"], row["unit"])
-        return self.say(f"target_{row['target_direction']}", value=value)
+        return self.say(f"bound_{row['target_direction']}", value=value)
 
     def days_overdue(self, due_on: date | None, ended_on: date | None) -> int:
         """Days past due on the report's day, 0 where it is ended, in time or has no date."""

@@ -53,7 +53,7 @@ def _tile(context: Context, code: str, month: Row | None, week: Row | None) -> V
         "value": value,
         "unit": shown_unit,
         "raw": actual,
-        "target": context.target(month),
+        "target": say_target(context, month),
         "met": month["is_target_met"],
         "change": None if before is None else numbers.change(code, actual, before),
         "tone": tone(direction, actual, before),
@@ -68,6 +68,12 @@ def _tile(context: Context, code: str, month: Row | None, week: Row | None) -> V
             count=numbers.count(month["observation_count"]),
         ),
     }
+
+
+def say_target(context: Context, row: Row) -> str:
+    """``目标 ≤ 24 小时``, or that there is none."""
+    bound = context.bound(row)
+    return context.text["no_target"] if bound is None else context.say("target_bound", bound=bound)
 
 
 def _weekly(context: Context, code: str) -> list[float | None]:

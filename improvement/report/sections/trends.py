@@ -14,6 +14,8 @@ from improvement.report.sections.indicators import indicator_value
 INK, MUTED, GRID_LINE = "#374151", "#6b7280", "#e5e7eb"
 BLUE, PALE_BLUE, AMBER, RED = "#1f5f8b", "#a9c3d6", "#b9722a", "#b3261e"
 CHART_HEIGHT = 300
+# As in report.css; measured by the chart itself, so it must be named.
+FONTS = "-apple-system, Segoe UI, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 HEAT_ROWS, HEAT_COLUMNS = 12, 10
 HEAT_LEVELS = (2.0, 3.0, 5.0)
 
@@ -31,7 +33,7 @@ def charts(context: Context) -> dict[str, View | None]:
 def _base(**option: Any) -> dict[str, Any]:
     return {
         "animation": False,
-        "textStyle": {"fontFamily": "inherit", "color": INK},
+        "textStyle": {"fontFamily": FONTS, "color": INK},
         "grid": {"left": 8, "right": 8, "top": 40, "bottom": 8, "containLabel": True},
         "legend": {"top": 0, "left": 0, "itemWidth": 14, "itemHeight": 8, "textStyle": {"color": INK}},
         "tooltip": {"trigger": "axis", "confine": True},
@@ -49,11 +51,9 @@ def _categories(values: list[str]) -> dict[str, Any]:
     }
 
 
-def _scale(name: str = "", suffix: str = "", right: bool = False, **more: Any) -> dict[str, Any]:
+def _scale(suffix: str = "", right: bool = False, **more: Any) -> dict[str, Any]:
     return {
         "type": "value",
-        "name": name,
-        "nameTextStyle": {"color": MUTED, "align": "right" if right else "left"},
         "position": "right" if right else "left",
         "axisLabel": {"color": MUTED, "formatter": "{value}" + suffix},
         "splitLine": {"show": not right, "lineStyle": {"color": GRID_LINE}},
@@ -135,7 +135,7 @@ def _response(context: Context) -> View | None:
     ]
     return {
         "height": CHART_HEIGHT,
-        "option": _base(xAxis=_categories(months), yAxis=_scale(text["chart_response_axis"]), series=series),
+        "option": _base(xAxis=_categories([f"{row['month_on']:%Y-%m}" for row in rows]), yAxis=_scale(), series=series),
         "header": [text["month"], "P50", "P90", text["ticket_count"]],
         "rows": [
             [
@@ -217,10 +217,10 @@ def _satisfaction(context: Context) -> View | None:
     return {
         "height": CHART_HEIGHT,
         "option": _base(
-            xAxis=_categories(labels),
+            xAxis=_categories([f"{month:%Y-%m}" for month in months]),
             yAxis=[
-                _scale(text["chart_csat"], min=1, max=5),
-                _scale(text["chart_nps"], right=True, scale=True),
+                _scale(min=1, max=5),
+                _scale(right=True, scale=True),
             ],
             series=series,
         ),
