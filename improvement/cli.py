@@ -16,6 +16,7 @@ from rich.table import Table
 from huiyin.config import load_settings
 from improvement.cards import states, work
 from improvement.ops.audit import verify_audit
+from improvement.ops.models import ActionEffect
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 action_app = typer.Typer(no_args_is_help=True)
@@ -71,9 +72,14 @@ def list_(
         )
         return
     table = Table(title=f"改进卡片({len(cards)} 张)", title_justify="left", header_style="bold")
-    for heading, justify in (("编号", "left"), ("级别", "left"), ("优先分", "right"), ("标题", "left"), ("状态", "left"),
-                             ("责任人", "left"), ("立卡", "left"), ("期限", "left"), ("声音", "right"), ("客户", "right"), ("年收入", "right")):  # fmt: skip
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading in ("编号", "级别", "立卡", "期限"))  # type: ignore[arg-type]
+    for heading in ("编号", "级别", "优先分", "标题", "状态", "责任人", "立卡", "期限", "声音", "客户", "年收入"):
+        is_number = heading in ("优先分", "声音", "客户", "年收入")
+        table.add_column(
+            heading,
+            justify="right" if is_number else "left",
+            no_wrap=heading in ("编号", "级别", "立卡", "期限"),
+            overflow="fold",
+        )
     for card in cards:
         table.add_row(
             card.card_id,
@@ -98,9 +104,10 @@ def show(card_id: CardId) -> None:
     card = detail.card
     facts = (
         f"[bold]{escape(card.title)}[/]\n"
-        f"{_severity(card.severity)}  状态 [bold]{card.state}[/]  责任人 {escape(card.owner or '–')}({escape(card.team or '–')})"
-        f"  立卡 {card.opened_on}  期限 {card.due_on or '–'}\n"
-        f"范围 {escape(card.scope_label)}  可能根因 {card.root_cause_class or '–'}  复发 {card.recurrence_count or 0} 次\n"
+        f"{_severity(card.severity)}  状态 [bold]{card.state}[/]"
+        f"  责任人 {escape(card.owner or '–')}({escape(card.team or '–')})  立卡 {card.opened_on}  期限 {card.due_on or '–'}\n"
+        f"范围 {escape(card.scope_label)}  可能根因 {card.root_cause_class or '–'}"
+        f"  复发 {card.recurrence_count or 0} 次\n"
         f"声音 {card.voice_count or 0:,}  客户 {card.customer_count or 0:,}  VIP {_share(card.vip_share)}"
         f"  负面 {_share(card.negative_share)}  SLA 违约 {_share(card.sla_breached_share)}"
         f"  受影响年收入 {_money(card.revenue_at_risk)}"
@@ -157,7 +164,7 @@ def show(card_id: CardId) -> None:
         )
 
 
-def _verdict(effect: work.ActionEffect | None) -> str:
+def _verdict(effect: ActionEffect | None) -> str:
     if effect is None:
         return "未评估"
     text = VERDICT_ZH[effect.verdict]

@@ -1,0 +1,1 @@
+"""Alerts: conditions that differ from a target or from what was to be expected."""
