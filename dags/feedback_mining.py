@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import AssetAny, TriggerRule, chain, get_current_context, task
 
@@ -18,8 +19,6 @@ from dags.common.assets import MART, MEANING, TOPIC_MODEL
 from dags.common.build import build_and_publish
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 from huiyin.config import Settings
-
-AFTER_MINING = "source:nlp+"
 
 
 @task(pool=WRITER_POOL)
@@ -90,8 +89,8 @@ def load_results(chunks: list[str]) -> list[str]:
 
 
 with pipeline_dag("feedback_mining", schedule=AssetAny(MART, TOPIC_MODEL), doc=__doc__, tags=["nlp"]) as dag:
-    chunks = hand_over()
+    chunks: Any = hand_over()
     scored = score.expand(chunk=chunks)
     model = topic_model(chunks)
     assigned = assign.expand(chunk=chunks)
-    chain(scored, model, assigned, load_results(chunks), build_and_publish(MEANING, select=AFTER_MINING))
+    chain(scored, model, assigned, load_results(chunks), build_and_publish(MEANING, "meaning"))

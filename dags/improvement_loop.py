@@ -14,9 +14,7 @@ from dags.common.build import build_and_publish
 from dags.common.interval import as_of_on
 from dags.common.policy import AS_OF_PARAMS, SETTINGS, WRITER_POOL, pipeline_dag
 from huiyin.interval import Interval
-from ingest.sources import DECISION_ENTITIES, DECISIONS
-
-AFTER_DECISIONS = " ".join(f"source:raw.{entity}+" for entity in DECISION_ENTITIES)
+from ingest.sources import DECISIONS
 
 
 @task
@@ -45,4 +43,4 @@ def report() -> str:
 
 
 with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["improvement"], params=AS_OF_PARAMS) as dag:
-    chain(judge(), load_decisions(), build_and_publish(DECISIONS_MART, select=AFTER_DECISIONS), report())
+    chain(judge(), load_decisions(), build_and_publish(DECISIONS_MART, "decisions"), report())

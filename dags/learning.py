@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -41,5 +42,5 @@ with pipeline_dag(
     doc=__doc__,
     tags=["nlp", "weekly"],
 ) as dag:
-    texts = all_texts()
+    texts: Any = all_texts()
     refit_topics(texts)
