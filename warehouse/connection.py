@@ -186,6 +186,12 @@ class Warehouse(ABC):
             for row in counted
         }
 
+    def select_matching(self, schema: str, table: str, keys: pa.Table) -> pa.Table:
+        """The rows whose columns equal a row of ``keys`` (each key once)."""
+        match = " AND ".join(f"t.{_quoted(k)} = s.{_quoted(k)}" for k in keys.column_names)
+        with self.transaction(), self._staged(keys) as staged:
+            return self.query(f"SELECT t.* FROM {_quoted(schema)}.{_quoted(table)} t JOIN {staged} s ON {match}")
+
     def delete_matching(self, schema: str, table: str, keys: pa.Table, condition: str = "TRUE") -> None:
         """Delete the rows whose columns equal a row of ``keys`` and that meet ``condition`` (SQL over ``t``)."""
         match = " AND ".join(f"t.{_quoted(k)} = s.{_quoted(k)}" for k in keys.column_names)
@@ -380,8 +386,8 @@ def _disk_errors() -> Iterator[None]:
     except (duckdb.Error, psycopg.Error, OSError) as error:
         full = (
             isinstance(error, psycopg.errors.DiskFull)
-            or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
-            or "no space left" in str(error).lower()
+            or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+            or any(sign in str(error).lower() for sign in ("no space left", "file too large", "disk quota"))
         )
         if full:
             raise WarehouseFullError(

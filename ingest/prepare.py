@@ -1,0 +1,211 @@
+"""Turn mapped text rows into rows for ``raw`` and rows for the quarantine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.connectors.delivery import BrokenLine
+from ingest.contract import Entity
+from ingest.convert import Fault, convert
+from ingest.masking import Masker
+from ingest.personal import mask_text
+from ingest.tables import QUARANTINE
+
+ORIGIN = "_origin"
+_SEPARATOR = "\x1f"
+_ABSENT = "\x00"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the rows of one load have in common."""
+
+    source: str
+    entity: Entity
+    batch_id: str
+    loaded_at: datetime
+    zone: str
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Rows mapped to the entity's fields, still text; the arrays run parallel to ``table``."""
+
+    table: pa.Table
+    origins: pa.Array
+    row_numbers: pa.Array
+    delivered_at: pa.Array
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``rows``: the columns of ``raw.<entity>`` plus ``_origin``, each key once. ``quarantined``: see ``QUARANTINE``.
+
+    ``doubled`` counts the rows, by origin, that lost to a later row of the same key; ``unregistered`` counts values
+    outside the contract's lists, by field.
+    """
+
+    rows: pa.Table
+    quarantined: pa.Table
+    doubled: Counter[str]
+    unregistered: dict[str, Counter[str]]
+
+
+def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
+    """Mask, type and check the rows; of several with one key the last survives."""
+    entity = batch.entity
+    masked = masker.mask(given.table, entity)
+    converted = convert(masked, entity, batch.zone, batch.formats)
+    fault_of_row = _first_fault(converted.faults, masked.num_rows)
+    good = fault_of_row < 0
+    rows = converted.table.append_column(ORIGIN, given.origins).append_column("_delivered_at", given.delivered_at)
+    rows = rows if good.all() else rows.filter(pa.array(good))
+    rows, doubled = _last_of_each_key(rows, entity)
+    count = rows.num_rows
+    for name, value in (("_source", batch.source), ("_batch_id", batch.batch_id)):
+        rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), count))
+    rows = rows.append_column("_loaded_at", pa.repeat(pa.scalar(batch.loaded_at, pa.timestamp("us")), count))
+    rows = rows.append_column("_row_hash", row_hashes(rows.select([f.name for f in entity.fields])))
+    rows = rows.select([*entity.arrow_schema.names, ORIGIN])
+    quarantined = _quarantine_rows(given, masked, converted.faults, fault_of_row, batch)
+    unregistered = {
+        name: Counter({mask_text(value): number for value, number in values.items()})
+        for name, values in converted.unregistered.items()
+    }
+    return Prepared(rows, quarantined, doubled, unregistered)
+
+
+def _first_fault(faults: Sequence[Fault], count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    first = np.full(count, -1, dtype=np.int64)
+    for index in reversed(range(len(faults))):
+        first[faults[index].rows] = index
+    return first
+
+
+def _last_of_each_key(rows: pa.Table, entity: Entity) -> tuple[pa.Table, Counter[str]]:
+    keys = joined(rows.select(list(entity.key))).to_pandas()
+    lost = keys.duplicated(keep="last").to_numpy()
+    if not lost.any():
+        return rows, Counter()
+    doubled = Counter(rows.column(ORIGIN).filter(pa.array(lost)).to_pylist())
+    return rows.filter(pa.array(~lost)), doubled
+
+
+def joined(rows: pa.Table) -> pa.ChunkedArray:
+    """All columns of each row as one text, NULL told apart from empty."""
+    texts = [pc.cast(column, pa.string()) for column in rows.columns]
+    return pc.binary_join_element_wise(*texts, _SEPARATOR, null_handling="replace", null_replacement=_ABSENT)
+
+
+def row_hashes(rows: pa.Table) -> pa.Array:
+    """A 128-bit fingerprint of each row's content, the same on every run and machine."""
+    return pa.array(
+        [blake2b(text.encode(), digest_size=16).hexdigest() for text in joined(rows).to_pylist()], pa.string()
+    )
+
+
+def _quarantine_rows(
+    given: TextRows, masked: pa.Table, faults: Sequence[Fault], fault_of_row: np.ndarray[Any, Any], batch: Batch
+) -> pa.Table:
+    positions = np.flatnonzero(fault_of_row >= 0)
+    chosen = pa.array(positions)
+    details = zip(
+        masked.take(chosen).to_pylist(),
+        given.origins.take(chosen).to_pylist(),
+        given.row_numbers.take(chosen).to_pylist(),
+        given.delivered_at.take(chosen).to_pylist(),
+        fault_of_row[positions].tolist(),
+        strict=True,
+    )
+    rows = []
+    for values, origin, number, delivered_at, index in details:
+        fault = faults[index]
+        payload = payload_of(values, batch.entity, batch.zone, delivered_at)
+        value = payload.get(fault.field)
+        rows.append(_row(batch, origin, number, fault.rule, fault.field, value, fault.remedy, _json(payload)))
+    return quarantine_table(rows)
+
+
+def payload_of(
+    values: Mapping[str, str | None], entity: Entity, zone: str, delivered_at: datetime | None
+) -> dict[str, str]:
+    """What is kept of a rejected row. A value that slipped into the wrong column is searched for personal data too."""
+    payload = {}
+    for name, value in values.items():
+        if value is not None:
+            payload[name] = value if entity.field(name).personal else mask_text(value)
+    payload["_timezone"] = zone
+    if delivered_at is not None:
+        payload["_delivered_at"] = delivered_at.isoformat()
+    return payload
+
+
+def broken_line_rows(broken: Sequence[BrokenLine], origin: str, batch: Batch) -> pa.Table:
+    """Lines that are no rows. Nobody knows which part of them is personal, so only their shape is kept."""
+    return quarantine_table(
+        [
+            _row(
+                batch, origin, line.row_number, line.rule, None, None, line.remedy, _json({"_shape": shape(line.text)})
+            )
+            for line in broken
+        ]
+    )
+
+
+def shape(text: str) -> str:
+    """Digits as 9, letters as a, other scripts as 文; separators stay."""
+    text = re.sub(r"[0-9]", "9", text[:500])
+    text = re.sub(r"[A-Za-z]", "a", text)
+    return re.sub(r"[^\W\da-z_]", "文", text)
+
+
+def _row(
+    batch: Batch,
+    origin: str,
+    number: int | None,
+    rule: str,
+    field_name: str | None,
+    value: str | None,
+    remedy: str,
+    payload: str,
+) -> dict[str, Any]:
+    return {
+        "source": batch.source,
+        "entity": batch.entity.name,
+        "batch_id": batch.batch_id,
+        "origin": origin,
+        "row_number": number,
+        "rule": rule,
+        "field": field_name,
+        "value": value,
+        "remedy": remedy,
+        "payload": payload,
+        "quarantined_at": batch.loaded_at,
+        "replayed_at": None,
+    }
+
+
+def _json(payload: Mapping[str, str]) -> str:
+    return json.dumps(payload, ensure_ascii=False, sort_keys=True)
+
+
+def quarantine_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows with their permanent ids: the same bad row of the same origin has the same id in every load."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        content = _SEPARATOR.join(str(row[name]) for name in ("source", "entity", "origin", "rule", "field", "payload"))
+        seen[content] += 1
+        row["quarantine_id"] = blake2b(f"{content}{_SEPARATOR}{seen[content]}".encode(), digest_size=12).hexdigest()
+    return pa.Table.from_pylist(rows, schema=QUARANTINE)
