@@ -35,8 +35,8 @@ from huiyin.demo.vocabulary import (
 Row = list[str]
 
 TICKET_HEADER = [
-    "工单编号", "客户编号", "渠道", "标题", "内容", "创建时间", "优先级", "问题大类", "问题小类", "产品", "区域", "呼叫方向",
-    "父工单", "合并到", "是否测试",
+    "工单编号", "客户编号", "渠道", "标题", "内容", "创建时间", "优先级", "问题大类", "问题小类", "产品", "区域",
+    "呼叫方向", "父工单", "合并到", "是否测试",
 ]  # fmt: skip
 EVENT_HEADER = ["流水号", "工单编号", "发生时间", "变更项", "原值", "新值", "操作人", "操作人角色"]
 MESSAGE_HEADER = ["消息编号", "工单编号", "发送人", "发送人角色", "是否公开", "内容", "发送时间"]
@@ -207,8 +207,8 @@ def _voice_record(voice: Feedback) -> dict[str, object]:
 def _broken_ticket(random: Random, day: int) -> tuple[str, Row]:
     ticket_id = f"T{instant(day * DAY):%y%m%d}9{random.randrange(100, 999)}"
     good = [
-        ticket_id, "C000001", "电话", "咨询", "想问一下配件在哪买", f"{_date(day)} 10:12:13", "中", "沟通", "使用咨询", "",
-        "华东", "呼入", "", "", "否",
+        ticket_id, "C000001", "电话", "咨询", "想问一下配件在哪买", f"{_date(day)} 10:12:13", "中",
+        "沟通", "使用咨询", "", "华东", "呼入", "", "", "否",
     ]  # fmt: skip
     rule = random.choice(("missing_required", "not_an_instant", "unknown_value", "too_many_columns"))
     if rule == "missing_required":
@@ -224,8 +224,8 @@ def _broken_ticket(random: Random, day: int) -> tuple[str, Row]:
 
 def _broken_event(random: Random, day: int) -> tuple[str, Row]:
     good = [
-        f"E9{random.randrange(10**6):06d}", f"T{instant(day * DAY):%y%m%d}0001", f"{_date(day)} 11:00:00", "优先级", "中",
-        "高", "", "系统",
+        f"E9{random.randrange(10**6):06d}", f"T{instant(day * DAY):%y%m%d}0001", f"{_date(day)} 11:00:00", "优先级",
+        "中", "高", "", "系统",
     ]  # fmt: skip
     rule = random.choice(("missing_required", "not_an_instant", "unknown_value"))
     position, wrong = {
@@ -237,7 +237,8 @@ def _broken_event(random: Random, day: int) -> tuple[str, Row]:
 
 def _broken_message(random: Random, day: int) -> tuple[str, Row]:
     good = [
-        f"M9{random.randrange(10**6):06d}", f"T{instant(day * DAY):%y%m%d}0001", "", "客户", "是", "在吗", f"{_date(day)} 11:00",
+        f"M9{random.randrange(10**6):06d}", f"T{instant(day * DAY):%y%m%d}0001", "", "客户", "是", "在吗",
+        f"{_date(day)} 11:00",
     ]  # fmt: skip
     rule = random.choice(("missing_required", "not_an_instant", "unknown_value"))
     position, wrong = {

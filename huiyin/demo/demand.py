@@ -56,9 +56,9 @@ def _subtype_level(code: str) -> Floats:
     """Lasting changes of level by measures that worked."""
     level = np.ones(DAYS)
     for story in STORIES:
-        if story.expect == "effect_improved" and story.metric == "ticket_count" and "region" not in story.scope:
-            if story.scope["problem_subtype"] == code:
-                level[day_of(story.starts_on) :] = story.factor
+        is_lasting = story.expect == "effect_improved" and story.metric == "ticket_count"
+        if is_lasting and story.scope == {"problem_subtype": code}:
+            level[day_of(story.starts_on) :] = story.factor
     return level
 
 

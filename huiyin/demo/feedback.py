@@ -105,7 +105,7 @@ class Public:
     def nps(self, tickets: list[Ticket]) -> list[Feedback]:
         """Monthly answers 0…10 of a sample of customers; who had trouble lately recommends less."""
         rng, draw = self._rng, self._random.random
-        answers = []
+        answers: list[Feedback] = []
         troubles = np.zeros(len(self._customers))
         for ticket in tickets:
             if ticket.customer >= 0 and not SUBTYPES[max(ticket.subtype, 0)].asks:
@@ -132,7 +132,7 @@ class Public:
                         score,
                         customer=customer,
                         region=int(self._customers.region[customer]),
-                    )  # fmt: skip
+                    ),
                 )
         return sorted(answers, key=lambda answer: answer.created)
 

@@ -48,7 +48,8 @@ _SOURCES: dict[str, Any] = {
                     "entity": "tickets",
                     "path": "tickets/{date}/tickets.csv",
                     "columns": {
-                        "ticket_id": "工单编号", "customer_ref": "客户编号", "channel": "渠道", "subject": "标题", "body": "内容",
+                        "ticket_id": "工单编号", "customer_ref": "客户编号", "channel": "渠道", "subject": "标题",
+                        "body": "内容",
                         "created_at": "创建时间", "priority": "优先级", "problem_type": "问题大类",
                         "problem_subtype": "问题小类", "product": "产品", "region": "区域", "direction": "呼叫方向",
                         "parent_ticket_id": "父工单", "merged_into_ticket_id": "合并到", "is_test": "是否测试",
@@ -75,7 +76,8 @@ _SOURCES: dict[str, Any] = {
                     "entity": "messages",
                     "path": "tickets/{date}/messages.csv",
                     "columns": {
-                        "message_id": "消息编号", "ticket_id": "工单编号", "author_ref": "发送人", "author_role": "发送人角色",
+                        "message_id": "消息编号", "ticket_id": "工单编号", "author_ref": "发送人",
+                        "author_role": "发送人角色",
                         "is_public": "是否公开", "body": "内容", "sent_at": "发送时间",
                     },
                     "values": {"author_role": _codes(ROLE_ZH), "is_public": _YES_NO},

@@ -53,7 +53,8 @@ STORIES = (
     Story(
         "logistics_stall", "双11 后物流停滞", "card", date(2025, 11, 13), date(2025, 11, 28),
         {"problem_subtype": "logistics_delay"}, factor=4.0,
-        share_of_region={"华东": 0.40, "华中": 0.30, "华南": 0.10, "华北": 0.10, "西南": 0.05, "东北": 0.03, "西北": 0.02},
+        share_of_region={"华东": 0.40, "华中": 0.30, "华南": 0.10, "华北": 0.10,
+                         "西南": 0.05, "东北": 0.03, "西北": 0.02},
     ),
     Story(
         "login_release", "App 新版本登录失败", "card", date(2025, 8, 18), date(2025, 8, 25),

@@ -157,7 +157,7 @@ class TicketMaker:
                     stated_subtype=first.stated_subtype,
                     stated_product=first.stated_product,
                     duplicate_of=first,
-                )  # fmt: skip
+                )
             )
         return copies
 

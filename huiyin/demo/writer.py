@@ -8,11 +8,26 @@ from random import Random
 import opencc
 
 from huiyin.demo.company import CITIES, PRODUCTS, SHOPS, SUBTYPES
-from huiyin.demo.phrases import SOCIAL, TALK
+from huiyin.demo.phrases import ANY, SOCIAL, TALK, Sections
 from huiyin.demo.phrases import SUBTYPES as PHRASES
 from huiyin.demo.phrases.talk import SLIPS
 
-_WHO = ("老人", "我妈", "孩子", "老公", "老婆", "我爸", "婆婆", "岳父", "爷爷奶奶", "室友", "宝宝", "媳妇", "邻居阿姨")
+_WHO = (
+    "老人",
+    "我妈",
+    "老公",
+    "老婆",
+    "我爸",
+    "婆婆",
+    "岳父",
+    "爷爷",
+    "奶奶",
+    "室友",
+    "媳妇",
+    "家里人",
+    "对象",
+    "我姐",
+)
 _TIMES = (
     "早上九点",
     "上午10点",
@@ -58,6 +73,7 @@ class Writer:
         self._slots: dict[str, Callable[[], str]] = {
             "n": lambda: self._number(3, 16),
             "m": lambda: self._number(2, 9, digits=0.8),
+            "k": lambda: str(random.randrange(2, 10)),
             "d": self._date,
             "t": lambda: self.pick(_TIMES),
             "amt": lambda: str(self.pick((20, 30, 50, 80, 99, 100, 150, 199, 200, 260, 300, 388, 400, 499, 600, 1280))),
@@ -105,44 +121,50 @@ class Writer:
             product.model.replace("-", "").lower(), f"{short}{product.category}", f"和风{product.category}",
         )  # fmt: skip
 
-    def _fragments(self, subtype: int) -> dict[str, tuple[str, ...]]:
-        return PHRASES[SUBTYPES[subtype].code]
+    def _one(self, sections: Sections, name: str, product: int) -> str:
+        """A fragment of a section that suits the product."""
+        return self.pick(sections[name][PRODUCTS[product].kind if product >= 0 else ANY])
+
+    def _some(self, sections: Sections, name: str, product: int, count: int) -> list[str]:
+        """Different fragments of a section, up to ``count``."""
+        return list(dict.fromkeys(self._one(sections, name, product) for _ in range(count)))
 
     def subject(self, subtype: int, product: int, city: str) -> str:
         """A short title, as forms ask for it."""
-        text = self.pick(self._fragments(subtype)["subject"])
+        text = self._one(PHRASES[SUBTYPES[subtype].code], "subject", product)
         if product >= 0 and self._draw() < 0.35:
             text = f"{self.slot('p', product)}{text}" if "{p}" not in text else text
         return text.format_map(_Slots(self, product, city, ""))
 
     def request(self, subtype: int, product: int, city: str) -> str:
         """What a customer writes who has this problem."""
-        fragments, draw = self._fragments(subtype), self._draw
+        fragments, draw = PHRASES[SUBTYPES[subtype].code], self._draw
         mood = self._mood(SUBTYPES[subtype].asks)
         parts: list[str] = []
         if draw() < 0.55:
-            parts.append(self.pick(TALK[f"open_{mood}"]))
-        parts.append(self.pick(fragments["fact"]))
+            parts.append(self._one(TALK, f"open_{mood}", product))
+        parts.append(self._one(fragments, "fact", product))
         way = draw()
+        names: tuple[str, ...]
         if way < 0.30:
-            parts += [self.pick(fragments["detail"]), self.pick(fragments["effect"])]
+            names = ("detail", "effect")
         elif way < 0.55:
-            parts += [self.pick(fragments["detail"]), self.pick(fragments["ask"])]
+            names = ("detail", "ask")
         elif way < 0.72:
-            parts += [self.pick(fragments["effect"]), self.pick(fragments["ask"])]
+            names = ("effect", "ask")
         elif way < 0.86:
-            second = self.pick(fragments["fact"])
+            second = self._one(fragments, "fact", product)
             if second != parts[-1]:
-                parts.append((self.pick(TALK["link"]) if draw() < 0.5 else "") + second)
-            if draw() < 0.5:
-                parts.append(self.pick(fragments["ask"]))
+                parts.append((self._one(TALK, "link", product) if draw() < 0.5 else "") + second)
+            names = ("ask",) if draw() < 0.5 else ()
         elif way < 0.94:
-            parts += [self.pick(fragments[name]) for name in ("detail", "effect", "ask")]
+            names = ("detail", "effect", "ask")
         else:
-            parts.insert(0, self.pick(fragments["ask"]))
-            parts.append(self.pick(fragments["detail"]))
+            parts.insert(0, self._one(fragments, "ask", product))
+            names = ("detail",)
+        parts += [self._one(fragments, name, product) for name in names]
         if draw() < 0.35:
-            parts.append(self.pick(TALK["close_polite" if mood == "plain" else f"close_{mood}"]))
+            parts.append(self._one(TALK, "close_polite" if mood == "plain" else f"close_{mood}", product))
         return self._finish(parts, _Slots(self, product, city, ""), mood)
 
     def _mood(self, asks: bool) -> str:
@@ -163,16 +185,23 @@ class Writer:
             text = parts[0]
             for part in parts[1:]:
                 text += ("。" if draw() < 0.22 else "！" if mood == "angry" and draw() < 0.3 else "，") + part
-            text += self.pick(("", "。", "。", "！" if mood == "angry" else "。", "？" if text.endswith("吗") else ""))
-        return self._roughen(text.format_map(slots))
+            ends = (
+                "",
+                "。",
+                "。",
+                "！" if mood == "angry" else "。",
+                "？" if text.endswith(("吗", "不", "么")) else "",
+            )
+            text += self.pick(ends)
+        return self._roughen(text.format_map(slots), mood)
 
-    def _roughen(self, text: str) -> str:
+    def _roughen(self, text: str, mood: str) -> str:
         draw = self._draw
         if draw() < 0.12:
             right, wrong = SLIPS[int(draw() * len(SLIPS))]
             text = text.replace(right, wrong, 1)
         if draw() < 0.09:
-            text += self.pick(TALK["emoji"]) * (1 + int(draw() * 2.2))
+            text += self._one(TALK, f"emoji_{mood}", -1) * (1 + int(draw() * 2.2))
         if draw() < 0.03:
             text = str(self._traditional.convert(text))
         return text
@@ -180,90 +209,86 @@ class Writer:
     def reply(self, subtype: int, product: int, city: str, team: str) -> str:
         """An agent's first words."""
         draw = self._draw
-        parts = [self.pick(TALK["greet" if draw() < 0.6 else "sorry"]), self.pick(self._fragments(subtype)["reply"])]
+        parts = [self._one(TALK, "greet" if draw() < 0.6 else "sorry", product)]
+        parts.append(self._one(PHRASES[SUBTYPES[subtype].code], "reply", product))
         if draw() < 0.5:
-            parts.append(self.pick(TALK["agent_ask" if draw() < 0.6 else "agent_wait"]))
+            parts.append(self._one(TALK, "agent_ask" if draw() < 0.6 else "agent_wait", product))
         return "，".join(parts).format_map(_Slots(self, product, city, team))
 
     def solution(self, subtype: int, product: int, city: str) -> str:
         """An agent's last words."""
-        text = self.pick(self._fragments(subtype)["fix"])
+        text = self._one(PHRASES[SUBTYPES[subtype].code], "fix", product)
         if self._draw() < 0.6:
-            text += "，" + self.pick(TALK["agent_end"])
+            text += "，" + self._one(TALK, "agent_end", product)
         return text.format_map(_Slots(self, product, city, ""))
 
     def talk(self, section: str, product: int, city: str, team: str = "", rough: bool = False) -> str:
         """A fragment of a section of ``TALK``; ``rough`` for customers' words."""
-        text = self.pick(TALK[section]).format_map(_Slots(self, product, city, team))
-        return self._roughen(text) if rough else text
+        text = self._one(TALK, section, product).format_map(_Slots(self, product, city, team))
+        return self._roughen(text, "plain") if rough else text
 
     def said(self, section: str, product: int, city: str) -> str:
-        """One or two fragments of a section of ``SOCIAL``: comments to ratings."""
+        """A comment to a rating: two or three fragments of a section of ``SOCIAL``."""
         draw = self._draw
-        parts = [self.pick(SOCIAL[section])]
-        if draw() < 0.75:
-            second = self.pick(SOCIAL[section])
-            if second not in parts:
-                parts.append(second)
-        if draw() < 0.3:
-            tail = {"good": "close_polite", "bad": "close_angry", "plain": "close_polite"}[section.split("_")[1]]
-            parts.append(self.pick(TALK[tail]))
-        return self._finish(parts, _Slots(self, product, city, ""), "plain")
+        parts = self._some(SOCIAL, section, product, 2 + int(draw() * 1.7))
+        is_bad = section.endswith("bad")
+        if draw() < 0.25:
+            parts.append(self._one(TALK, "close_angry" if is_bad else "close_polite", product))
+        mood = "angry" if is_bad else "glad" if section.endswith("good") else "plain"
+        return self._finish(parts, _Slots(self, product, city, ""), mood)
 
     def comment(self, subtype: int, product: int, city: str) -> str:
         """What someone dissatisfied adds to a rating: the case itself, shortly."""
-        parts = [self.pick(SOCIAL["csat_bad"]), self.pick(self._fragments(subtype)["fact"])]
+        parts = self._some(SOCIAL, "csat_bad", product, 1 + int(self._draw() * 2))
+        parts.append(self._one(PHRASES[SUBTYPES[subtype].code], "fact", product))
         return self._finish(parts, _Slots(self, product, city, ""), "angry")
 
     def complaint_post(self, subtype: int, product: int, city: str, is_review: bool) -> str:
         """A public complaint; reviews go without the manners of social networks."""
-        draw, fragments = self._draw, self._fragments(subtype)
-        parts = [self.pick(fragments["fact"]), self.pick(fragments["detail"])]
+        draw, fragments = self._draw, PHRASES[SUBTYPES[subtype].code]
+        parts = [self._one(fragments, name, product) for name in ("fact", "detail")]
         if draw() < 0.6:
-            parts.append(self.pick(fragments["effect"]))
+            parts.append(self._one(fragments, "effect", product))
+        slots = _Slots(self, product, city, "")
         if is_review:
             if draw() < 0.4:
-                parts.insert(0, self.pick(TALK["open_angry" if draw() < 0.6 else "open_sarcastic"]))
-            return self._finish(parts, _Slots(self, product, city, ""), "angry")
-        parts.insert(0, self.pick(SOCIAL["post_open"]))
+                parts.insert(0, self._one(TALK, "open_angry" if draw() < 0.6 else "open_sarcastic", product))
+            return self._finish(parts, slots, "angry")
+        parts.insert(0, self._one(SOCIAL, "post_open", product))
         if draw() < 0.5:
-            parts.append(self.pick(SOCIAL["post_end"]))
-        slots = _Slots(self, product, city, "")
+            parts.append(self._one(SOCIAL, "post_end", product))
         text = self._finish(parts, slots, "angry")
-        return text + " " + self.pick(SOCIAL["post_tag"]).format_map(slots) if draw() < 0.5 else text
+        return f"{text} {self._one(SOCIAL, 'post_tag', product).format_map(slots)}" if draw() < 0.5 else text
 
     def praise(self, product: int, city: str) -> str:
         """A satisfied review."""
         draw = self._draw
-        parts = [self.pick(SOCIAL["good"]), self.pick(SOCIAL["good"])]
-        if parts[0] == parts[1] or draw() < 0.15:
-            parts.pop()
+        parts = self._some(SOCIAL, "good", product, 1 if draw() < 0.08 else 2 + int(draw() * 1.4))
         if draw() < 0.75:
-            parts.insert(len(parts) if draw() < 0.8 else 0, self.pick(SOCIAL["good_more"]))
-        return self._finish(parts, _Slots(self, product, city, ""), "plain")
+            parts.insert(len(parts) if draw() < 0.8 else 0, self._one(SOCIAL, "good_more", product))
+        return self._finish(parts, _Slots(self, product, city, ""), "glad")
 
     def middling(self, product: int, city: str) -> str:
         """A lukewarm review: something good, something so-so."""
-        parts = [self.pick(SOCIAL["middling"]), self.pick(SOCIAL["good"])]
+        parts = [self._one(SOCIAL, "middling", product), self._one(SOCIAL, "good", product)]
         if self._draw() < 0.5:
             parts.reverse()
         if self._draw() < 0.4:
-            parts.append(self.pick(SOCIAL["middling"]))
+            parts.append(self._one(SOCIAL, "middling", product))
         return self._finish(parts, _Slots(self, product, city, ""), "plain")
 
     def question_post(self, product: int, city: str) -> str:
         """A public question before buying."""
-        parts = [self.pick(SOCIAL["post_open"]), self.pick(SOCIAL["ask_post"])]
-        if self._draw() < 0.6:
-            parts.append(self.pick(SOCIAL["ask_post"]))
-        parts.append(self.pick(SOCIAL["post_end"] if self._draw() < 0.4 else TALK["close_polite"]))
+        parts = [self._one(SOCIAL, "post_open", product), *self._some(SOCIAL, "ask_post", product, 2)]
+        is_social = self._draw() < 0.4
+        parts.append(self._one(SOCIAL if is_social else TALK, "post_end" if is_social else "close_polite", product))
         return self._finish(parts, _Slots(self, product, city, ""), "plain")
 
     def meme(self) -> str:
         """A joke about another brand."""
-        parts = [self.pick(SOCIAL["meme"]), self.pick(SOCIAL["meme_end"])]
+        parts = [self._one(SOCIAL, "meme", -1), self._one(SOCIAL, "meme_end", -1)]
         if self._draw() < 0.6:
-            parts.append(self.pick(SOCIAL["meme"]))
+            parts.append(self._one(SOCIAL, "meme", -1))
         if self._draw() < 0.3:
-            parts.append(self.pick(SOCIAL["meme_end"]))
+            parts.append(self._one(SOCIAL, "meme_end", -1))
         return self._finish(parts, _Slots(self, -1, self.pick(self._cities), ""), "plain")
