@@ -16,6 +16,7 @@ from expectations.tables import absent_references, read_frame
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
 from ingest import quarantine
+from ingest.contract import ENTITIES
 from warehouse.connection import Warehouse, open_warehouse
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def check(settings: Settings, stage: Stage, tables: Iterable[str] | None = None)
             results += validator.run(answerable, read_frame(warehouse, schema, answerable, tomorrow))
     docs = validator.write_docs()
     absent = tuple(suite.table for suite in suites if suite not in present)
-    report = GateReport(stage, run_at, tuple(results), _quarantine(settings, results), absent, docs)
+    report = GateReport(stage, run_at, tuple(results), _quarantine(settings, results, run_at), absent, docs)
     _store(settings, report)
     for result in report.warnings:
         log.warning("gate: %s", describe(stage, result))
@@ -165,16 +166,27 @@ def _newest_raw(warehouse: Warehouse, now: datetime) -> datetime:
     return max(newest, default=now)
 
 
-def _quarantine(settings: Settings, results: Iterable[ExpectationResult]) -> dict[str, int]:
+def _quarantine(settings: Settings, results: Iterable[ExpectationResult], run_at: datetime) -> dict[str, int]:
     """Move failing rows out of raw; returns how many by table."""
     moved: dict[str, int] = {}
     for result in results:
-        if _quarantines(result):
-            count = quarantine.reject(
-                settings, result.table, result.keys, rule=f"gate: {result.expectation}", remedy=result.remedy
-            )
-            moved[result.table] = moved.get(result.table, 0) + count
-            log.warning("gate: %s rows of raw.%s went to quarantine: %s", count, result.table, result.expectation)
+        if not _quarantines(result):
+            continue
+        columns = ENTITIES[result.table].arrow_schema
+        keys = pa.table(
+            {name: pa.array([key[name] for key in result.keys], columns.field(name).type) for name in result.keys[0]}
+        )
+        count = quarantine.reject(
+            settings,
+            result.table,
+            keys,
+            rule=result.expectation,
+            batch_id=f"gate-{run_at:%Y%m%dT%H%M%SZ}",
+            field=result.column if result.column in columns.names else None,
+            remedy=result.remedy,
+        )
+        moved[result.table] = moved.get(result.table, 0) + count
+        log.warning("gate: %s rows of raw.%s went to quarantine: %s", count, result.table, result.expectation)
     return moved
 
 

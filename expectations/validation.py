@@ -36,11 +36,12 @@ class ExpectationResult:
 
     ``unexpected_count`` and ``element_count`` are rows for an expectation about rows, None for one about the table.
     ``keys`` are those of failing rows: all of them where the rows may be quarantined, else a sample. ``finding`` says
-    what was seen where it isn't about rows.
+    what was seen where it isn't about rows. ``column`` is empty where it isn't about a single one.
     """
 
     table: str
     expectation: str
+    column: str
     severity: str
     success: bool
     unexpected_count: int | None
@@ -131,6 +132,7 @@ def _result(suite: Suite, found: ExpectationValidationResult, fetch: Callable[[]
     return ExpectationResult(
         table=suite.table,
         expectation=_label(config.type, config.kwargs),
+        column=config.kwargs.get("column", ""),
         severity=str(config.severity.value),
         success=bool(found.success),
         unexpected_count=details.get("unexpected_count"),
@@ -194,6 +196,9 @@ def _configuration(store: Path, docs: Path) -> DataContextConfig:
         folder.mkdir(parents=True, exist_ok=True)
         return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
 
+    def view(name: str) -> dict[str, str]:
+        return {"module_name": "expectations.data_docs.views", "class_name": name}
+
     memory = {"class_name": "InMemoryStoreBackend"}
     return DataContextConfig(
         config_version=4,
@@ -213,7 +218,12 @@ def _configuration(store: Path, docs: Path) -> DataContextConfig:
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
                 "store_backend": files(docs),
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": view("IndexPageView")},
+                "site_section_builders": {
+                    "expectations": {"view": view("PageView")},
+                    "validations": {"view": view("PageView")},
+                    "profiling": "None",
+                },
             }
         },
     )
