@@ -1,0 +1,96 @@
+"""Words for topics: what a reader of Chinese sees of a cluster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from nlp.segment import ServiceSegmenter
+
+KEYWORDS = 10
+_LABEL_PARTS = 3
+_LABEL_CHARACTERS = 18
+# A label's word must be said by this share of the topic's texts, a phrase by this share of its rarer word's.
+_WORD_SHARE = 0.04
+_PHRASE_SHARE = 0.5
+_PHRASE_CHARACTERS = 8
+
+
+@dataclass(frozen=True)
+class SegmentedText:
+    """The subject words of a text and the pairs of them that stand side by side."""
+
+    words: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
+
+
+@dataclass
+class TopicWords:
+    """In how many of a topic's texts each word and each pair of neighbours occurs."""
+
+    texts: int = 0
+    words: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, text: SegmentedText) -> None:
+        """Count one more text."""
+        self.texts += 1
+        self.words.update(set(text.words))
+        self.pairs.update(text.pairs)
+
+
+def segment(segmenter: ServiceSegmenter, texts: Iterable[str]) -> list[SegmentedText]:
+    """Segment prepared texts."""
+    segmented = []
+    for text in texts:
+        words: list[str] = []
+        pairs: set[tuple[str, str]] = set()
+        before = ""
+        for word in segmenter.tagged(text):
+            if word.names_subject:
+                words.append(word.text)
+                if before and before != word.text:
+                    pairs.add((before, word.text))
+            before = word.text if word.names_subject else ""
+        segmented.append(SegmentedText(tuple(words), frozenset(pairs)))
+    return segmented
+
+
+def keywords(ranked: Sequence[str], counts: TopicWords) -> list[str]:
+    """The first words of a ranking (c-TF-IDF) that more than a few texts of the topic say."""
+    said = [word for word in ranked if counts.words[word] >= max(2, _WORD_SHARE / 2 * counts.texts)]
+    return (said or list(ranked))[:KEYWORDS]
+
+
+def label(ranked: Sequence[str], counts: TopicWords, taken: set[str]) -> str:
+    """Two or three words or short phrases joined by ·, unlike every label in ``taken``: 退款进度·到账·客服."""
+    said = [word for word in ranked if counts.words[word] >= max(2, _WORD_SHARE * counts.texts)] or list(ranked)
+    parts: list[str] = []
+    for word in said:
+        phrase = _phrase(word, counts)
+        if any(phrase in part or part in phrase or word in part for part in parts):
+            continue
+        if parts and len("·".join([*parts, phrase])) > _LABEL_CHARACTERS:
+            continue
+        parts.append(phrase)
+        if len(parts) >= _LABEL_PARTS and "·".join(parts) not in taken:
+            break
+    name = "·".join(parts)
+    number = 2
+    while name in taken:
+        name, number = f"{'·'.join(parts)} {number}", number + 1
+    return name
+
+
+def _phrase(word: str, counts: TopicWords) -> str:
+    """The word with its habitual neighbour, when the two nearly always stand together: 下水道 + 堵塞."""
+    best, best_count = word, 0
+    for (first, second), count in counts.pairs.items():
+        if word not in (first, second) or len(first + second) > _PHRASE_CHARACTERS:
+            continue
+        other = second if word == first else first
+        # The neighbour must not be a word of all topics that merely happens to stand here.
+        if count > best_count and count >= _PHRASE_SHARE * max(counts.words[word], counts.words[other]):
+            best, best_count = first + second, count
+    return best
