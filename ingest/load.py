@@ -328,7 +328,8 @@ class _TableLoad:
 
     def _all_warnings(self, fetched: int) -> Iterator[str]:
         yield from self._warnings
-        if self._counts and not fetched and not self._skipped and not self._warnings:
+        is_optional = isinstance(self._table, SqlTable) and self._table.optional
+        if not fetched and not self._skipped and not self._warnings and not is_optional:
             yield f"{self._origin} brought no rows for this interval"
         for name, values in self._unregistered.items():
             shown = ", ".join(f"{value} ({number})" for value, number in values.most_common(_DAYS_NAMED))
