@@ -23,12 +23,24 @@ class Verbatim:
     occurred_at: datetime
 
 
+@dataclass(frozen=True)
+class Factor:
+    """One part of a priority: ``points`` = 100 × ``value`` (0…1) × ``weight`` ÷ the sum of the weights."""
+
+    name: str
+    value: float
+    weight: float
+    points: float
+
+
 @dataclass
 class Evidence:
-    """Verbatims of the newest freeze, and priority factor → points."""
+    """Verbatims of the newest freeze, where they come from, and the parts of the priority."""
 
     verbatims: list[Verbatim] = field(default_factory=list)
-    factors: dict[str, float] = field(default_factory=dict)
+    query: str = ""
+    data_version: str = ""
+    factors: list[Factor] = field(default_factory=list)
 
 
 def read_evidence(settings: Settings, card_ids: Sequence[str]) -> dict[str, Evidence]:
@@ -39,7 +51,10 @@ def read_evidence(settings: Settings, card_ids: Sequence[str]) -> dict[str, Evid
     with open_ops(settings) as session:
         factors = select(Card.card_id, Card.priority_factors).where(Card.card_id.in_(card_ids))
         for card_id, parts in session.execute(factors):
-            found[card_id].factors = json.loads(parts) if parts else {}
+            found[card_id].factors = [
+                Factor(part["factor"], part["value"], part["weight"], part["contribution"])
+                for part in json.loads(parts or "[]")
+            ]
         frozen = (
             select(CardEvidence)
             .where(CardEvidence.card_id.in_(card_ids))
@@ -49,4 +64,5 @@ def read_evidence(settings: Settings, card_ids: Sequence[str]) -> dict[str, Evid
         for row in session.scalars(frozen):
             if newest.setdefault(row.card_id, row.frozen_on) == row.frozen_on:
                 found[row.card_id].verbatims.append(Verbatim(row.voice_id, row.text, row.occurred_at))
+                found[row.card_id].query, found[row.card_id].data_version = row.query, row.data_version
     return found

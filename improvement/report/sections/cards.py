@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from improvement.report.evidence import Factor
 from improvement.report.mart import Row
 from improvement.report.sections.context import Context, View
 from improvement.report.sections.effects import effect_words
@@ -92,18 +93,23 @@ def _card(context: Context, rank: int, row: Row) -> View:
             {"text": found.text, "day": numbers.short_day(found.occurred_at), "voice_id": found.voice_id}
             for found in evidence.verbatims
         ],
+        "provenance": say("card_provenance", query=evidence.query, version=evidence.data_version),
     }
 
 
-def _factors(context: Context, factors: dict[str, float]) -> list[View]:
+def _factors(context: Context, factors: list[Factor]) -> list[View]:
     """Contributions in points, the largest first, with the width of their bars."""
-    largest = max(factors.values(), default=0.0)
-    ranked = sorted(factors.items(), key=lambda item: (-item[1], item[0]))
+    largest = max((factor.points for factor in factors), default=0.0)
     return [
         {
-            "name": context.name("factor", factor),
-            "points": context.numbers.number(points),
-            "width": round(100 * points / largest) if largest > 0 else 0,
+            "name": context.name("factor", factor.name),
+            "points": context.numbers.number(factor.points),
+            "width": round(100 * factor.points / largest) if largest > 0 else 0,
+            "title": context.say(
+                "card_factor",
+                value=context.numbers.number(factor.value, 2),
+                weight=context.numbers.number(factor.weight, 2),
+            ),
         }
-        for factor, points in ranked
+        for factor in sorted(factors, key=lambda factor: (-factor.points, factor.name))
     ]

@@ -154,7 +154,7 @@ def _sla(context: Context) -> View | None:
     shares: dict[str, dict[str, float]] = defaultdict(dict)
     for row in context.rows.team_sla:
         if row["team"]:
-            shares[row["team"]][row["indicator_code"]] = row["numerator"] / row["denominator"]
+            shares[_known(context, row["team"])][row["indicator_code"]] = row["numerator"] / row["denominator"]
     if not shares:
         return None
     codes = {
@@ -195,6 +195,11 @@ def _sla(context: Context) -> View | None:
             [team, *(context.numbers.share(shares[team].get(code)) for code in codes)] for team in reversed(teams)
         ],
     }
+
+
+def _known(context: Context, value: str) -> str:
+    """The mart says ``unknown`` where a record lacks the dimension."""
+    return context.text["unknown"] if value == "unknown" else value
 
 
 def _satisfaction(context: Context) -> View | None:
@@ -259,7 +264,7 @@ def heat_map(context: Context) -> View | None:
             "title": context.say(
                 "heat_cell",
                 problem=names[problem],
-                region=region,
+                region=_known(context, region),
                 tickets=count,
                 expected=context.numbers.number(implied),
             ),
@@ -267,7 +272,7 @@ def heat_map(context: Context) -> View | None:
 
     is_cut = len(problems) > HEAT_ROWS or len(regions) > HEAT_COLUMNS
     return {
-        "regions": shown_regions,
+        "regions": [_known(context, region) for region in shown_regions],
         "rows": [
             {
                 "name": names[problem],
