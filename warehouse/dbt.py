@@ -103,7 +103,8 @@ def run_dbt(
         *("--vars", json.dumps({"timezone": settings.timezone, **(variables or {})}, default=str)),
     ]
     if command == "build":
-        arguments += ["--exclude-resource-type", "unit_test"]
+        # Of the tests that look at several tables, those whose tables are all there after this build.
+        arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
     if select:
         arguments += ["--select", *([select] if isinstance(select, str) else select)]
     # Options of dbt itself stand before the command.

@@ -1,5 +1,5 @@
 -- A running clock needs a 'now'. It comes from the data, so that the same data always gives the same mart; a record
--- dated in the future must not move it.
+-- dated in the future must not move it. The variable as_of overrules it.
 with latest as (
     select max(created_at) as latest_at from {{ ref("stg_tickets") }}
     union all
@@ -11,9 +11,8 @@ with latest as (
 )
 
 select
-    {% if var("as_of") %}
-    cast('{{ var("as_of") }}' as timestamp)
-    {% else %}
-    least(coalesce(max(latest_at), {{ utc_now() }}), {{ utc_now() }})
-    {% endif %} as as_of_at
+    coalesce(
+        {% if var("as_of") %} cast('{{ var("as_of") }}' as timestamp), {% endif %}
+        least(coalesce(max(latest_at), {{ utc_now() }}), {{ utc_now() }})
+    ) as as_of_at
 from latest

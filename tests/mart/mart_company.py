@@ -1,0 +1,358 @@
+"""A small random company with every kind of dirt the mart must bear, as rows of the raw contract."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import chinese_calendar
+import pandas as pd
+import pyarrow as pa
+
+from huiyin.config import PROJECT_ROOT, Settings
+from ingest.contract import ENTITIES
+from warehouse.connection import open_warehouse
+from warehouse.handover import NLP_TABLES
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A built warehouse and the rows it was built from."""
+
+    settings: Settings
+    rows: Rows
+
+    @property
+    def schema(self) -> str:
+        """Where dbt builds the marts."""
+        return "mart" if self.settings.dialect == "duckdb" else "mart_build"
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A mart, or `schema.table`."""
+        table = name if "." in name else f"{self.schema}.{name}"
+        with open_warehouse(self.settings) as warehouse:
+            frame: pd.DataFrame = warehouse.query(f"select * from {table}").to_pandas()
+        return frame
+
+AS_OF = datetime(2024, 6, 20, 3, 4, 5)
+
+SCHEDULES = """schedule_id,is_default,timezone,iso_weekday,opens,closes,observes_holidays
+office,true,Asia/Shanghai,1,09:00,18:00,true
+office,true,Asia/Shanghai,2,09:00,18:00,true
+office,true,Asia/Shanghai,3,09:00,18:00,true
+office,true,Asia/Shanghai,4,09:00,18:00,true
+office,true,Asia/Shanghai,5,09:00,18:00,true
+always,false,Asia/Shanghai,1,00:00,24:00,false
+always,false,Asia/Shanghai,2,00:00,24:00,false
+always,false,Asia/Shanghai,3,00:00,24:00,false
+always,false,Asia/Shanghai,4,00:00,24:00,false
+always,false,Asia/Shanghai,5,00:00,24:00,false
+always,false,Asia/Shanghai,6,00:00,24:00,false
+always,false,Asia/Shanghai,7,00:00,24:00,false
+night,false,Asia/Shanghai,1,21:30,06:15,true
+night,false,Asia/Shanghai,3,21:30,06:15,true
+night,false,Asia/Shanghai,6,21:30,06:15,false
+lunch,false,Europe/Berlin,1,08:00,12:00,false
+lunch,false,Europe/Berlin,1,13:00,17:30,false
+lunch,false,Europe/Berlin,2,08:00,12:00,false
+lunch,false,Europe/Berlin,2,11:00,17:30,false
+lunch,false,Europe/Berlin,7,00:00,24:00,false
+"""
+
+
+def rules_with(folder: Path, **files: str) -> Path:
+    """The project's rules in a folder of its own, some files replaced."""
+    shutil.copytree(PROJECT_ROOT / "dbt_project" / "seeds", folder)
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_text(content, encoding="utf-8")
+    return folder
+
+
+def load(settings: Settings, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Put rows into raw (or nlp) as a loader would; absent fields are NULL."""
+    with open_warehouse(settings) as warehouse:
+        for name, given in rows.items():
+            if name in ENTITIES:
+                schema, key, place = ENTITIES[name].arrow_schema, ("_source", *ENTITIES[name].key), "raw"
+            elif name in NLP_TABLES:
+                (schema, key), place = NLP_TABLES[name], "nlp"
+            else:
+                schema, key, place = CALENDAR, ("date_day",), "raw"
+            load_columns = {"_source": "desk", "_loaded_at": datetime(2024, 1, 1), "_batch_id": "b", "_row_hash": "h"}
+            filled = [
+                {column: row.get(column, load_columns.get(column)) for column in schema.names} for row in given
+            ]
+            warehouse.create_table(place, name, schema, key)
+            warehouse.append(place, name, pa.Table.from_pylist(filled, schema))
+
+
+CALENDAR = pa.schema(
+    [
+        pa.field("date_day", pa.date32(), nullable=False),
+        pa.field("day_kind", pa.string()),
+        pa.field("is_workday", pa.bool_()),
+        pa.field("holiday_name", pa.string()),
+    ]
+)
+
+
+def day_kind(day: date) -> str:
+    """Kind of a day by the calendar library itself."""
+    if chinese_calendar.is_holiday(day):
+        return "weekend" if chinese_calendar.get_holiday_detail(day)[1] is None else "holiday"
+    return "makeup_workday" if day.isoweekday() > 5 else "workday"
+
+
+def calendar(first: date, last: date) -> list[dict[str, Any]]:
+    """Rows of raw.calendar_days."""
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return [
+        {
+            "date_day": day,
+            "day_kind": day_kind(day),
+            "is_workday": day_kind(day) in ("workday", "makeup_workday"),
+            "holiday_name": chinese_calendar.get_holiday_detail(day)[1] if day_kind(day) == "holiday" else None,
+        }
+        for day in days
+    ]
+
+
+def random_company(seed: int = 7, tickets: int = 500) -> Rows:
+    """Tickets over five months with two long holidays, and everything that hangs on them."""
+    chance = random.Random(seed)
+    start, end = datetime(2024, 1, 20), datetime(2024, 6, 20)
+    customers = [f"c{n}" for n in range(60)]
+    agents = [f"a{n}" for n in range(8)]
+    rows: Rows = {name: [] for name in ("tickets", "ticket_events", "messages", "customers", "agents", "feedback")}
+    for number, ref in enumerate(customers[:50]):
+        moments = [datetime(2023, 5, 1)] + ([datetime(2024, 3, 15, 12, 30)] if number % 3 == 0 else [])
+        for n, moment in enumerate(moments):
+            rows["customers"].append(
+                {
+                    "customer_ref": ref,
+                    "valid_from_at": moment,
+                    "tier": "vip" if (number + n) % 4 == 0 else "regular",
+                    "segment": chance.choice(["家庭", "企业"]),
+                    "region": chance.choice(["华东", "华北", None]),
+                    "annual_revenue": float(chance.randrange(100, 90_000)),
+                    "since_on": date(2020, 1, 1),
+                }
+            )
+    for number, ref in enumerate(agents):
+        for n, moment in enumerate([datetime(2023, 1, 1), datetime(2024, 4, 1)][: 1 + number % 2]):
+            rows["agents"].append(
+                {
+                    "agent_ref": ref,
+                    "valid_from_at": moment,
+                    "team": f"组{(number + n) % 3}",
+                    "hired_on": date(2022, 1, 1) + timedelta(days=170 * number),
+                }
+            )
+    events = 0
+    for number in range(tickets):
+        created = start + timedelta(seconds=chance.uniform(0, (end - start).total_seconds()))
+        created = created if number % 5 else created.replace(microsecond=0)
+        ticket = {
+            "_source": "desk" if number % 10 else "shop",
+            "ticket_id": str(number),
+            "customer_ref": chance.choice([*customers, None]),
+            "channel": chance.choice(["phone", "web_chat", "wechat"]),
+            "subject": chance.choice(["退款没到账", "洗衣机漏水", None, "测试过两次还是坏", "误操作，请忽略"]),
+            "body": chance.choice(["等了三天", "在吗", None, "测试单", "机器一直响，请派人来看看，谢谢"]),
+            "created_at": created,
+            "priority": chance.choice(["urgent", "high", "medium", "low", None]),
+            "problem_subtype": chance.choice(["refund_slow", "product_leak", "agent_attitude", None]),
+            "problem_type": chance.choice(["product", None]),
+            "product": chance.choice(["洗衣机", "空调", None]),
+            "region": chance.choice(["华东", "华南", None]),
+            "schedule_id": chance.choice(["always", "night", "lunch", None, "unheard-of"]),
+            "direction": chance.choice(["inbound"] * 9 + ["outbound", None]),
+            "merged_into_ticket_id": "0" if chance.random() < 0.04 else None,
+            "is_test": chance.choice([True] + [False] * 20 + [None]),
+        }
+        rows["tickets"].append(ticket)
+        if chance.random() < 0.15 and number:
+            twin = dict(rows["tickets"][-2])
+            twin |= {
+                "ticket_id": f"{number}-again",
+                "channel": chance.choice(["app", twin["channel"]]),
+                "created_at": twin["created_at"] + timedelta(hours=chance.choice([1, 23, 24, 25, 90])),
+            }
+            rows["tickets"].append(twin)
+        moment, status, holder, agent = created, "new", None, chance.choice(agents)
+
+        def event(field: str, old: str | None, new: str | None, role: str = "agent", actor: str | None = None) -> None:
+            nonlocal events
+            events += 1
+            rows["ticket_events"].append(
+                {
+                    "_source": ticket["_source"],  # noqa: B023
+                    "event_id": f"e{events:06d}",
+                    "ticket_id": ticket["ticket_id"],  # noqa: B023
+                    "event_at": moment,  # noqa: B023
+                    "field": field,
+                    "old_value": old,
+                    "new_value": new,
+                    "actor_ref": actor,
+                    "actor_role": role,
+                }
+            )
+
+        has_messages = chance.random() < 0.8
+        for step in range(chance.randrange(9)):
+            moment += timedelta(seconds=chance.choice([0, 40, 3_000, 30_000, 200_000, 900_000]))
+            kind = chance.random()
+            if kind < 0.5:
+                new = chance.choice(["open", "pending", "on_hold", "solved", "closed"])
+                event("status", status if step % 4 else None, new, chance.choice(["agent", "system"]), agent)
+                status = new
+            elif kind < 0.65:
+                agent = chance.choice(agents)
+                event("assignee", holder, agent, "system")
+                holder = agent
+            elif kind < 0.72:
+                event("team", None, chance.choice(["售后组", "物流组"]))
+            elif kind < 0.8:
+                event("schedule", chance.choice(["night", None]), chance.choice(["always", "lunch", "office"]))
+            elif kind < 0.88:
+                event("priority", chance.choice(["low", None]), "urgent")
+            elif kind < 0.92:
+                event("tag", None, chance.choice(["spam", "abandoned", "mis_operation", "follow_up"]))
+            else:
+                event("problem_subtype", ticket["problem_subtype"], "agent_attitude")
+            if has_messages:
+                role = chance.choice(["customer", "agent", "bot", "agent"])
+                rows["messages"].append(
+                    {
+                        "_source": ticket["_source"],
+                        "message_id": f"m{len(rows['messages']):06d}",
+                        "ticket_id": ticket["ticket_id"],
+                        "author_ref": chance.choice(agents) if role == "agent" else None,
+                        "author_role": role,
+                        "is_public": chance.choice([True, True, None, False]),
+                        "sent_at": moment + timedelta(seconds=chance.choice([-500_000, 0, 0.25, 700, 50_000])),
+                    }
+                )
+    # Fresh ones that nobody has touched yet: their clocks run.
+    for number in range(60):
+        rows["tickets"].append(
+            {
+                "_source": "desk",
+                "ticket_id": f"fresh-{number}",
+                "channel": "phone",
+                "body": "刚买的空调不制冷，麻烦尽快处理一下",
+                "created_at": AS_OF - timedelta(seconds=chance.uniform(0, 260_000)),
+                "priority": chance.choice(["high", "medium", "low"]),
+                "schedule_id": chance.choice(["office", "always", "night", "lunch"]),
+            }
+        )
+    for number in range(tickets // 2):
+        ticket = chance.choice(rows["tickets"])
+        kind = chance.choice(["csat", "csat", "nps", "survey", "review", "post"])
+        low, high = chance.choice([(1.0, 5.0), (0.0, 1.0), (1.0, 10.0), (None, None)])
+        rows["feedback"].append(
+            {
+                "_source": chance.choice(["survey", ticket["_source"]]),
+                "feedback_id": f"f{number}",
+                "kind": kind,
+                "ticket_id": ticket["ticket_id"] if kind in ("csat", "nps") else None,
+                "customer_ref": ticket.get("customer_ref") if chance.random() < 0.7 else None,
+                "score": float(chance.randrange(0, 11)) if kind != "post" else None,
+                "scale_min": low,
+                "scale_max": high,
+                "text": chance.choice(["师傅很准时", "太慢了", "", None]),
+                "channel": chance.choice(["survey", "weibo", None]),
+                "likes": chance.choice([None, 3, 500]),
+                "created_at": start + timedelta(seconds=chance.uniform(0, 13_000_000)),
+            }
+        )
+    rows["calendar_days"] = calendar(date(2023, 12, 1), date(2024, 12, 31))
+    return rows
+
+
+def decisions() -> Rows:
+    """An alert, its card, and actions that were and weren't evaluated."""
+    base = {"_source": "decisions"}
+    return {
+        "alerts": [
+            base
+            | {
+                "alert_id": "A1", "rule_code": "volume_topic", "metric": "ticket_count", "scope_key": "region=华东",
+                "scope_label": "华东", "severity": "red", "state": "firing", "started_on": date(2024, 3, 1),
+                "fired_on": date(2024, 3, 2), "observed": 30.0, "expected": 10.0,
+            }
+        ],
+        "actions": [
+            base
+            | {
+                "action_id": action, "measure": "增加师傅", "scope_key": "region=华东", "metric": "ticket_count",
+                "started_on": date(2024, 3, 5), "due_on": due, "status": status,
+            }
+            for action, due, status in (
+                ("late", date(2024, 4, 1), "in_progress"),
+                ("done", date(2024, 4, 1), "done"),
+                ("open", None, "planned"),
+            )
+        ],
+        "action_effects": [
+            base
+            | {
+                "action_id": "done", "evaluated_on": day, "metric": "ticket_count", "verdict": verdict,
+                "change_ratio": change,
+            }
+            for day, verdict, change in (
+                (date(2024, 4, 1), "not_yet_knowable", None),
+                (date(2024, 5, 1), "improved", -0.4),
+            )
+        ],
+    }  # fmt: skip
+
+
+def meaning(voices: Iterable[str]) -> Rows:
+    """Scores of two model versions and topics for some voices."""
+    rows: Rows = {"sentiment": [], "topic_assignment": [], "topics": []}
+    for number, voice in enumerate(sorted(voices)):
+        if number % 7 == 0:
+            continue
+        for version, day in (("s1", 1), ("s2", 2)):
+            score = (number * 37 + day * 11) % 100 / 100
+            rows["sentiment"].append(
+                {
+                    "voice_id": voice,
+                    "text_hash": "x",
+                    "model_version": version,
+                    "score": score,
+                    "label": "negative" if score < 0.4 else "positive",
+                    "scored_at": datetime(2024, 7, day),
+                }
+            )
+        rows["topic_assignment"].append(
+            {
+                "voice_id": voice,
+                "text_hash": "x",
+                "topic_id": number % 5 - 1,
+                "similarity": 0.5,
+                "model_version": "t1",
+                "assigned_at": datetime(2024, 7, 1),
+            }
+        )
+    rows["topics"] = [
+        {
+            "topic_id": number,
+            "label": f"话题{number}",
+            "keywords": "退款、到账",
+            "text_count": 10,
+            "state": "active",
+            "born_on": date(2024, 7, 1),
+            "model_version": "t1",
+        }
+        for number in range(4)
+    ]
+    return rows
