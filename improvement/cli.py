@@ -105,7 +105,8 @@ def show(card_id: CardId) -> None:
     facts = (
         f"[bold]{escape(card.title)}[/]\n"
         f"{_severity(card.severity)}  状态 [bold]{card.state}[/]"
-        f"  责任人 {escape(card.owner or '–')}({escape(card.team or '–')})  立卡 {card.opened_on}  期限 {card.due_on or '–'}\n"
+        f"  责任人 {escape(card.owner or '–')}({escape(card.team or '–')})"
+        f"  立卡 {card.opened_on}  期限 {card.due_on or '–'}\n"
         f"范围 {escape(card.scope_label)}  可能根因 {card.root_cause_class or '–'}"
         f"  复发 {card.recurrence_count or 0} 次\n"
         f"声音 {card.voice_count or 0:,}  客户 {card.customer_count or 0:,}  VIP {_share(card.vip_share)}"

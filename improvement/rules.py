@@ -95,6 +95,7 @@ class Rules:
     weights_version: str
     targets: dict[str, tuple[Target, ...]]
     indicator_names: dict[str, str]
+    indicator_units: dict[str, str]
     problems: dict[str, ProblemName]
     channels: dict[str, str]
 
@@ -168,7 +169,7 @@ def load_rules(settings: Settings) -> Rules:
     """Read and check all rules of this room. Raises :class:`RulesError`."""
     folder = settings.rules_dir
     weights, versions = _weights(folder)
-    targets, names = _targets(folder)
+    targets, names, units = _targets(folder)
     return Rules(
         alerts=tuple(_alert_rules(folder)),
         campaigns=tuple(_campaigns(folder)),
@@ -182,6 +183,7 @@ def load_rules(settings: Settings) -> Rules:
         weights_version=versions,
         targets=targets,
         indicator_names=names,
+        indicator_units=units,
         problems={
             row.required("problem_subtype"): ProblemName(
                 row.text("subtype_zh"), row.text("problem_type"), row.text("type_zh")
@@ -251,13 +253,14 @@ def _weights(folder: Path) -> tuple[dict[str, float], str]:
     return weights, version
 
 
-def _targets(folder: Path) -> tuple[dict[str, tuple[Target, ...]], dict[str, str]]:
+def _targets(folder: Path) -> tuple[dict[str, tuple[Target, ...]], dict[str, str], dict[str, str]]:
     targets: dict[str, list[Target]] = {}
     names: dict[str, str] = {}
-    columns = ("indicator_code", "indicator_zh", "direction", "target_value", "effective_from_on", "scale")
+    units: dict[str, str] = {}
+    columns = ("indicator_code", "indicator_zh", "unit", "direction", "target_value", "effective_from_on", "scale")
     for row in _rows(folder, "indicators", columns):
         code = row.required("indicator_code")
-        names[code] = row.text("indicator_zh")
+        names[code], units[code] = row.text("indicator_zh"), row.text("unit")
         if not row.text("target_value"):
             continue
         direction = row.one_of("direction", ("at_most", "at_least"))
@@ -273,4 +276,4 @@ def _targets(folder: Path) -> tuple[dict[str, tuple[Target, ...]], dict[str, str
         code: tuple(sorted(found, key=lambda target: target.effective_from_on or date.min))
         for code, found in targets.items()
     }
-    return ordered, names
+    return ordered, names, units

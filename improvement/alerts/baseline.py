@@ -40,8 +40,11 @@ ESTIMATION_INFLATION = 1.12
 DISPERSION_PSEUDO_WINDOWS = 10.0
 # Residuals beyond this many standard deviations lose weight quadratically.
 OUTLIER_SD = 3.5
-# Relative uncertainty of a campaign's planned lift.
-CAMPAIGN_SD = 0.3
+# A series may take part in a campaign's planned lift more or less than the whole does: 1 ± 1 times as much before
+# anything is known, and never surer than this.
+CAMPAIGN_RESPONSE_SD = 1.0
+CAMPAIGN_LEAST_SD = 0.3
+CAMPAIGN_HIGHEST_RESPONSE = 6.0
 # Windows overlap, so that the smallest of three p-values is worth about this many independent tests.
 INDEPENDENT_WINDOWS = 2.4
 # After so many days in alarm the new level is taken as it is and the baseline may learn it.
@@ -133,6 +136,26 @@ def _dispersion(counts: Floats, mean: Floats, weights: Floats) -> Floats:
     return found
 
 
+def _campaign_response(counts: Floats, plain: Floats, lift: Floats, trust: Floats) -> tuple[Floats, Floats]:
+    """How strongly each series followed earlier campaigns (S × 1), and the standard deviation of that.
+
+    ``plain``: what was to be expected without campaigns. A normal prior around 1 is updated by the excess seen.
+    """
+    on = (lift > 1.0) & np.isfinite(plain).all(axis=0)
+    base, weight = plain[:, on], trust[:, on]
+    planned = (weight * base * (lift[on] - 1.0)).sum(axis=1)
+    excess = (weight * (counts[:, on] - base)).sum(axis=1)
+    total = (weight * base * lift[on]).sum(axis=1)
+    # Campaigns differ by more than chance: a tenth of the total.
+    information = planned**2 / np.maximum(total + (0.1 * total) ** 2, 1e-9)
+    prior = 1.0 / CAMPAIGN_RESPONSE_SD**2
+    response = (prior + np.where(planned > 0, excess / np.maximum(planned, 1e-9), 0.0) * information) / (
+        prior + information
+    )
+    sd = np.maximum(1.0 / np.sqrt(prior + information), CAMPAIGN_LEAST_SD)
+    return np.clip(response, 0.0, CAMPAIGN_HIGHEST_RESPONSE)[:, None], sd
+
+
 def _fit(counts: Floats, exposure: Floats, lift: Floats, day_class: npt.NDArray[np.int64], trust: Floats) -> _Fit:
     """Fit the baseline to S × H history, the newest day last. ``trust``: weights that earlier alarms leave."""
     age = np.arange(counts.shape[1], dtype=float)[::-1]
@@ -219,22 +242,29 @@ def screen(
     trust = np.ones(shape)
     in_alarm = np.zeros(series, dtype=np.int64)
     fit: _Fit | None = None
+    plain = np.full(shape, np.nan)
+    planned, response, response_sd = calendar.campaign_lift - 1.0, np.ones((series, 1)), np.ones(series)
     for today in range(MINIMUM_HISTORY_DAYS + GAP_DAYS + longest - 1, length):
         end = today - longest + 1 - GAP_DAYS
         begin = max(0, end - HISTORY_DAYS)
         if fit is None or today % refit_every_days == 0:
             past = slice(begin, end)
+            response, response_sd = _campaign_response(
+                counts[:, :end], plain[:, :end], calendar.campaign_lift[:end], trust[:, :end]
+            )
             fit = _fit(
                 counts[:, past],
                 exposed[:, past],
-                calendar.campaign_lift[past],
+                1.0 + response * planned[past],
                 calendar.day_class[past],
                 trust[:, past],
             )
+            fresh = np.flatnonzero(np.isnan(plain[0, :end]))
+            plain[:, fresh] = fit.level * exposed[:, fresh] * fit.profile[:, calendar.day_class[fresh]]
         window = slice(today - longest + 1, today + 1)
-        lift = calendar.campaign_lift[window]
-        mean = np.maximum(fit.level * exposed[:, window] * lift * fit.profile[:, calendar.day_class[window]], 1e-6)
-        _test(result, today, counts[:, window], mean, lift, fit)
+        usual = np.maximum(fit.level * exposed[:, window] * fit.profile[:, calendar.day_class[window]], 1e-6)
+        extra = usual * planned[window]
+        _test(result, today, counts[:, window], usual + response * extra, extra * response_sd[:, None], fit)
         over = result.observed[:, today] / np.maximum(result.expected[:, today], 1e-9) - 1.0
         alarmed = (result.p_value[:, today] < significance) & (over >= minimum_over)
         in_alarm = np.where(alarmed, in_alarm + 1, np.where(result.recent_p[:, today] < 0.05, in_alarm, 0))
@@ -248,13 +278,13 @@ def screen(
     return result
 
 
-def _test(result: Screening, today: int, counts: Floats, mean: Floats, lift: Floats, fit: _Fit) -> None:
-    """Fill in one day: ``counts`` and ``mean`` are S × 7, the day itself last."""
+def _test(result: Screening, today: int, counts: Floats, mean: Floats, campaign_sd: Floats, fit: _Fit) -> None:
+    """Fill in one day: ``counts``, ``mean`` and the uncertainty of campaigns in it are S × 7, the day itself last."""
     result.daily_expected[:, today] = mean[:, -1]
     smallest = np.full(counts.shape[0], np.inf)
     for column, window in enumerate(WINDOWS):
         observed, expected = counts[:, -window:].sum(axis=1), mean[:, -window:].sum(axis=1)
-        planned = (mean[:, -window:] * (lift[-window:] > 1.0)).sum(axis=1) * CAMPAIGN_SD
+        planned = campaign_sd[:, -window:].sum(axis=1)
         variance = (
             expected * ESTIMATION_INFLATION
             + fit.dispersion[:, column] * expected**2

@@ -12,7 +12,6 @@ import pandas as pd
 
 from improvement.alerts.spells import SEVERITY_RANK, Spell
 from improvement.mart import MartData
-from improvement.scope import Scope
 
 # What is normal in the part of a scope that another scope shares, is counted over these days before the spell.
 REFERENCE_DAYS = 56
@@ -85,8 +84,3 @@ def _explains(source: Spell, spell: Spell, day: int, mart: MartData) -> bool:
         return True
     over = rest_observed / max(rest_expected, 1e-9) - 1.0
     return excess_shared / excess >= 0.4 and over < spell.rule.yellow_over
-
-
-def related(one: Scope, other: Scope) -> bool:
-    """Whether two scopes may be about the same thing: one contains the other, or they share a value."""
-    return one.contains(other) or other.contains(one) or bool(set(one.pairs) & set(other.pairs))

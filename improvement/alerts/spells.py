@@ -89,7 +89,7 @@ def find_spells(met: Bools, still: Bools, calm_days: int) -> list[tuple[int, int
     A spell fires on a day when ``met``; it goes on while ``met`` or ``still``, and is resolved on the last of
     ``calm_days`` days in a row that are neither.
     """
-    spells = []
+    spells: list[tuple[int, int, int | None]] = []
     for row in np.flatnonzero(met.any(axis=1)):
         on, quiet, fired = False, 0, 0
         for day in range(int(np.argmax(met[row])), met.shape[1]):
