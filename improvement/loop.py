@@ -41,6 +41,22 @@ class LoopReport:
     verdicts: dict[str, str] = field(default_factory=dict)
 
 
+def last_day_of_data(settings: Settings) -> date:
+    """The local date of the newest ticket or text in the published mart.
+
+    Raises ``warehouse.connection.WarehouseError``, :class:`~improvement.mart.EmptyMartError`.
+    """
+    with open_published(settings) as warehouse:
+        newest = warehouse.rows(
+            "select max(day) as newest from (select max(created_on) as day from mart.fct_tickets"
+            " union all select max(occurred_on) as day from mart.fct_sentiment) d"
+        )[0]["newest"]
+    if newest is None:
+        raise EmptyMartError("the published mart holds no ticket and no text; load data first (`huiyin run`)")
+    day: date = newest
+    return day
+
+
 def run(settings: Settings, as_of_on: date) -> LoopReport:
     """Bring alerts, cards and effects up to the end of ``as_of_on`` (a local date).
 
@@ -89,9 +105,9 @@ def _bind(spells: list[Spell], desk: opening.Desk) -> dict[int, Alert]:
             and (alert.resolved_on or date.max) >= started_on
         ]
         exact = [alert for alert in candidates if alert.started_on == started_on]
-        alert = next(iter(exact or candidates), None)
-        if alert is None:
-            alert = Alert(
+        found = next(iter(exact or candidates), None)
+        if found is None:
+            found = Alert(
                 alert_id=spell.alert_id(calendar.first_on),
                 rule_code=spell.rule.rule_code,
                 metric=spell.rule.metric,
@@ -100,8 +116,8 @@ def _bind(spells: list[Spell], desk: opening.Desk) -> dict[int, Alert]:
                 fired_on=calendar.day(spell.fired),
                 state="firing",
             )
-        taken.add(alert.alert_id)
-        bound[id(spell)] = alert
+        taken.add(found.alert_id)
+        bound[id(spell)] = found
     for alerts in known.values():
         for alert in alerts:
             if alert.alert_id not in taken and alert.resolved_on is None and alert.fired_on <= as_of_on:
