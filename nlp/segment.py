@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Protocol
+
+_LEXICON = Path(__file__).resolve().parent / "lexicon"
 
 
 class Segmenter(Protocol):
@@ -72,5 +74,5 @@ def segmenter() -> ServiceSegmenter:
 
 def read_words(file_name: str) -> Sequence[str]:
     """The words of a file of ``nlp/lexicon``: separated by white space, ``#`` begins a comment."""
-    text = resources.files("nlp").joinpath("lexicon", file_name).read_text("utf-8")
+    text = (_LEXICON / file_name).read_text("utf-8")
     return [word for line in text.splitlines() for word in line.split("#")[0].split()]
