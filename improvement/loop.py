@@ -17,7 +17,7 @@ from improvement.alerts.inhibition import explain
 from improvement.alerts.spells import Spell
 from improvement.cards import opening, states
 from improvement.effects.evaluate import evaluate_actions
-from improvement.mart import load_mart
+from improvement.mart import EmptyMartError, load_mart
 from improvement.ops.database import open_ops
 from improvement.ops.models import Alert, Card
 from improvement.rules import load_rules
