@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -16,11 +17,11 @@ from improvement.ops.models import Card, CardEvidence
 
 @dataclass(frozen=True)
 class Verbatim:
-    """One masked text of a customer, as it was when the card opened."""
+    """One masked text of a customer, as it was when the card opened; the day is local."""
 
     voice_id: str
     text: str
-    occurred_at: datetime
+    occurred_on: date
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def read_evidence(settings: Settings, card_ids: Sequence[str]) -> dict[str, Evid
     found = {card_id: Evidence() for card_id in card_ids}
     if not card_ids:
         return found
+    zone = ZoneInfo(settings.timezone)
     with open_ops(settings) as session:
         factors = select(Card.card_id, Card.priority_factors).where(Card.card_id.in_(card_ids))
         for card_id, parts in session.execute(factors):
@@ -63,6 +65,7 @@ def read_evidence(settings: Settings, card_ids: Sequence[str]) -> dict[str, Evid
         newest: dict[str, object] = {}
         for row in session.scalars(frozen):
             if newest.setdefault(row.card_id, row.frozen_on) == row.frozen_on:
-                found[row.card_id].verbatims.append(Verbatim(row.voice_id, row.text, row.occurred_at))
+                occurred_on = row.occurred_at.replace(tzinfo=UTC).astimezone(zone).date()
+                found[row.card_id].verbatims.append(Verbatim(row.voice_id, row.text, occurred_on))
                 found[row.card_id].query, found[row.card_id].data_version = row.query, row.data_version
     return found

@@ -302,13 +302,13 @@ def _decisions(c: duckdb.DuckDBPyConnection) -> None:
     c.execute("""
         INSERT INTO mart.fct_cards VALUES
         ('card-1', '华东「物流延误」激增', 'problem_subtype=logistics_delay|region=华东', '华东 · 物流延误',
-            'ticket_count', 'process', 'logistics_delay', 'process', 'fixing', 'red', 82.4, '2025-01', '物流经理',
+            'ticket_count', 'process', 'logistics_delay', 'process', '整改中', 'red', 82.4, '2025-01', '物流经理',
             '物流组', '2025-11-13', '2025-12-20', NULL, '2025-12-30 09:00', 412, 366, 0.124, 0.61, 1284000, 0),
         ('card-2', '华南「安装不准时」偏多', 'problem_subtype=installation_late|region=华南', '华南 · 安装不准时',
-            'ticket_count', 'service', 'installation_late', 'people', 'confirmed', 'orange', 55.1, '2025-01', NULL,
+            'ticket_count', 'service', 'installation_late', 'people', '已确认', 'orange', 55.1, '2025-01', NULL,
             '安装调度组', '2025-11-22', '2026-01-15', NULL, '2025-12-28 09:00', 133, 121, 0.09, 0.55, 302000, 2),
         ('card-3', '「登录失败」激增', 'problem_subtype=login_failure', '登录失败', 'ticket_count', 'product',
-            'login_failure', 'system', 'closed', 'orange', 40.0, '2025-01', 'App 负责人', 'App 支持组', '2025-10-15',
+            'login_failure', 'system', '已关闭', 'orange', 40.0, '2025-01', 'App 负责人', 'App 支持组', '2025-10-15',
             '2025-11-01', '2025-12-01', '2025-12-01 09:00', 96, 88, 0.1, 0.48, 150000, 0)
     """)
     c.execute("""

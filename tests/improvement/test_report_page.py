@@ -164,9 +164,9 @@ def test_a_card_shows_evidence_reasons_and_the_newest_verbatims(settings: Settin
         "声音量 27",
     ]
     assert not card.locator("blockquote").first.is_visible()
-    card.locator("summary").click()
+    card.locator("summary").first.click()
     assert card.locator("blockquote p").all_inner_texts() == ["快递停在中转站五天了", "还是没到 📦"]
-    assert "abc123" in card.locator("details").inner_text()
+    assert "abc123" in card.locator("details.verbatims").inner_text()
     assert page.locator("#card-card-2").get_by_text("没有保存客户原话").is_visible()
     sentences = page.locator(".sentences li").all_inner_texts()
     assert "华东「物流延误」激增" in sentences[1]
@@ -195,7 +195,7 @@ def test_hostile_texts_are_shown_as_texts_and_do_nothing(settings: Settings, ope
             [ATTACK],
         )
     page = open_page(write_report(settings, AS_OF))
-    page.locator("#card-card-1 summary").click()
+    page.locator("#card-card-1 summary").first.click()
     assert page.locator("#card-card-1 blockquote p").first.inner_text() == ATTACK
     # The tooltip of a chart is made of HTML: show the one of a hostile team name.
     chart = page.locator("[data-chart=sla]")

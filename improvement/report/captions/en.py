@@ -44,7 +44,7 @@ TEXT: dict[str, str] = {
         "What hurts most is “{title}”: {voices} voices{expected} of {customers} customers{vip}; {state}, in "
         "charge: {owner}{due}."
     ),
-    "say_card_expected": " (latest alert: {observed}, expected {expected})",
+    "say_card_expected": " (alert: {metric} {observed}, expected {expected})",
     "say_card_vip": " ({vip} VIP)",
     "say_card_due": ", due {due}",
     "say_card_overdue": ", {days} days overdue",
@@ -86,7 +86,7 @@ TEXT: dict[str, str] = {
     "card_why_version": "priority formula {version}",
     "card_why_none": "The parts of the priority were not recorded.",
     "card_factor": "value {value} (0–1) × weight {weight}",
-    "card_provenance": "Query: {query}; data version {version}",
+    "card_query": "Query (data version {version})",
     "card_voices": "Voices",
     "card_expected": "Alert observed / expected",
     "card_customers": "Customers",
@@ -315,6 +315,7 @@ TEXT: dict[str, str] = {
     "period_kind.week": "week",
     "metric.ticket_count": "tickets",
     "metric.voice_count": "voices",
+    "metric.dissatisfied_count": "dissatisfied ratings",
     "metric.first_response_minutes": "first response",
     "metric.resolution_hours": "resolution time",
     "metric.first_response_sla_met_share": "first-response SLA met",

@@ -46,7 +46,7 @@ TEXT: dict[str, str] = {
         "最需要委员会关注的是「{title}」：涉及声音 {voices} 条{expected}、客户 {customers} 位{vip}，{state}，"
         "责任 {owner}{due}。"
     ),
-    "say_card_expected": "（最近一次预警 {observed} 件，预期 {expected} 件）",
+    "say_card_expected": "（预警：{metric} {observed}，预期 {expected}）",
     "say_card_vip": "（VIP 占 {vip}）",
     "say_card_due": "，应于 {due}前完成",
     "say_card_overdue": "，已逾期 {days} 天",
@@ -90,7 +90,7 @@ TEXT: dict[str, str] = {
     "card_why_version": "优先分公式版本 {version}",
     "card_why_none": "优先分的构成未记录。",
     "card_factor": "取值 {value}（0–1） × 权重 {weight}",
-    "card_provenance": "取数：{query}；数据版本 {version}",
+    "card_query": "取数语句（数据版本 {version}）",
     "card_voices": "声音",
     "card_expected": "预警观测 / 预期",
     "card_customers": "客户",
@@ -311,6 +311,7 @@ TEXT: dict[str, str] = {
     "period_kind.week": "周",
     "metric.ticket_count": "工单量",
     "metric.voice_count": "声音量",
+    "metric.dissatisfied_count": "不满意评价数",
     "metric.first_response_minutes": "首次响应时长",
     "metric.resolution_hours": "解决时长",
     "metric.first_response_sla_met_share": "首次响应 SLA 达成率",

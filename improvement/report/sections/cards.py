@@ -15,6 +15,13 @@ def open_cards(context: Context) -> list[Row]:
     return [row for row in context.rows.cards if row["closed_on"] is None]
 
 
+def alert_of(context: Context, card: Row) -> Row | None:
+    """The newest alert of the card's own scope and metric, else of the card at all (others may hang on it)."""
+    found = [row for row in context.rows.card_alerts if row["card_id"] == card["card_id"]]
+    own = [row for row in found if (row["scope_key"], row["metric"]) == (card["scope_key"], card["metric"])]
+    return next(iter(own or found), None)
+
+
 def cards(context: Context) -> View:
     """Open cards in full, the rest and the recently closed as lines."""
     opened = open_cards(context)
@@ -51,7 +58,7 @@ def _line(context: Context, row: Row) -> View:
 
 def _card(context: Context, rank: int, row: Row) -> View:
     numbers, text, say = context.numbers, context.text, context.say
-    alert = next((found for found in context.rows.card_alerts if found["card_id"] == row["card_id"]), None)
+    alert = alert_of(context, row)
     evidence = context.evidence[row["card_id"]]
     recurrences = row["recurrence_count"] or 0
     facts = [
@@ -62,8 +69,8 @@ def _card(context: Context, rank: int, row: Row) -> View:
         (text["card_revenue"], numbers.money(row["revenue_at_risk"]), "revenue_at_risk"),
     ]
     if alert:
-        seen = numbers.observed(row["metric"], alert["observed"])
-        expected = numbers.observed(row["metric"], alert["expected"])
+        seen = numbers.observed(alert["metric"], alert["observed"])
+        expected = numbers.observed(alert["metric"], alert["expected"])
         facts.insert(1, (text["card_expected"], f"{seen} / {expected}", "fct_alerts.observed / expected"))
     return _line(context, row) | {
         "rank": say("rank", rank=rank),
@@ -90,10 +97,11 @@ def _card(context: Context, rank: int, row: Row) -> View:
             if action["card_id"] == row["card_id"]
         ],
         "verbatims": [
-            {"text": found.text, "day": numbers.short_day(found.occurred_at), "voice_id": found.voice_id}
+            {"text": found.text, "day": numbers.short_day(found.occurred_on), "voice_id": found.voice_id}
             for found in evidence.verbatims
         ],
-        "provenance": say("card_provenance", query=evidence.query, version=evidence.data_version),
+        "query": evidence.query,
+        "query_caption": say("card_query", version=evidence.data_version),
     }
 
 

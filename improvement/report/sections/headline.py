@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from improvement.report.mart import Row
-from improvement.report.sections.cards import open_cards
+from improvement.report.sections.cards import alert_of, open_cards
 from improvement.report.sections.context import Context, View
 
 NOT_RESOLVED = ("firing", "acknowledged")
@@ -90,13 +89,14 @@ def _card(context: Context) -> str:
     if not cards:
         return context.text["say_card_none"]
     card, numbers, say = cards[0], context.numbers, context.say
-    alert = next((row for row in context.rows.card_alerts if row["card_id"] == card["card_id"]), None)
+    alert = alert_of(context, card)
     expected = vip = due = ""
-    if alert and alert["observed"] is not None and alert["expected"] is not None and _counts(card):
+    if alert and alert["observed"] is not None and alert["expected"] is not None:
         expected = say(
             "say_card_expected",
-            observed=numbers.observed(card["metric"], alert["observed"]),
-            expected=numbers.observed(card["metric"], alert["expected"]),
+            metric=context.name("metric", alert["metric"]),
+            observed=numbers.observed(alert["metric"], alert["observed"]),
+            expected=numbers.observed(alert["metric"], alert["expected"]),
         )
     if card["vip_share"] is not None:
         vip = say("say_card_vip", vip=numbers.share(card["vip_share"], 0))
@@ -116,10 +116,6 @@ def _card(context: Context) -> str:
         owner=card["owner"] or card["team"] or context.text["card_unassigned"],
         due=due,
     )
-
-
-def _counts(card: Row) -> bool:
-    return str(card["metric"]).endswith("_count")
 
 
 def _actions(context: Context) -> str:

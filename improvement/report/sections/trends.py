@@ -289,4 +289,8 @@ def heat_map(context: Context) -> View | None:
 
 def _subtype_name(context: Context, row: Row) -> str:
     chinese = row["problem_subtype_zh"]
-    return str(chinese) if chinese and context.text["lang"].startswith("zh") else str(row["problem_subtype"])
+    return (
+        str(chinese)
+        if chinese and context.text["lang"].startswith("zh")
+        else str(row["problem_subtype"]).replace("_", " ")
+    )
