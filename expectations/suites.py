@@ -2,14 +2,15 @@
 
 ``suites/<stage>/<table>.json``. Besides GX's fields a suite's ``meta`` holds
 
+- ``about``: what the table is, for readers of the file;
 - ``key``: the columns that identify a row, shown for failing rows;
 - ``derived``: columns that exist only for the check, each a SQL expression over ``this`` (the table's row), portable
   between DuckDB and PostgreSQL; ``{schema}`` stands for the schema of the stage, ``{tomorrow}`` for the instant a day
   after the run (naive UTC);
 
-and an expectation's ``severity`` (critical blocks, warning doesn't), ``notes`` (why) and ``meta``:
+and an expectation's ``severity`` says whether it blocks (critical) or not (warning), its ``meta``
 
-- ``remedy``: what to do when it fails;
+- ``why`` it is expected and the ``remedy`` when it fails;
 - ``on_failure``: ``quarantine`` sends failing rows to quarantine instead of stopping, up to
 - ``max_quarantined_share`` of the table's rows (default :data:`MAX_QUARANTINED_SHARE`).
 """

@@ -74,6 +74,7 @@ class Validator:
         self._run_id = RunIdentifier(run_time=run_at)
         self._parameters = dict(parameters)
         self._pages: list[Any] = []
+        self._suites: list[Suite] = []
         self._context = gx.get_context(project_config=_configuration(store, docs), mode="ephemeral")
         self._source = self._context.data_sources.add_pandas("warehouse")
 
@@ -96,6 +97,7 @@ class Validator:
             result_format=_result_format(ResultFormat.SUMMARY, suite),
             run_id=self._run_id,
         )
+        self._suites.append(suite)
         page = ExpectationSuiteIdentifier(name=suite.name)
         self._pages += [page, ValidationResultIdentifier(page, self._run_id, outcome.batch_id)]
 
@@ -105,8 +107,14 @@ class Validator:
         return [_result(suite, found, fetch) for found in outcome.results]
 
     def write_docs(self) -> Path:
-        """Write the pages of this run and the index of all runs kept; returns the index page."""
+        """Write the pages of this run and the index of all runs kept; returns the index page.
+
+        Raises ``RuntimeError`` where a page is missing, since GX only logs what goes wrong with a page.
+        """
         self._context.build_data_docs(resource_identifiers=self._pages)
+        for suite in self._suites:
+            if not any((self._docs / "validations" / suite.stage / suite.table).rglob("*.html")):
+                raise RuntimeError(f"Data Docs of {suite.name} were not written; the log says why")
         return self._docs / "index.html"
 
     def _forget(self, suite: Suite) -> None:
@@ -117,9 +125,9 @@ class Validator:
 
 def _result(suite: Suite, found: ExpectationValidationResult, fetch: Callable[[], Batch]) -> ExpectationResult:
     config = found.expectation_config
-    if config is None:
+    if config is None or config.meta is None:
         raise RuntimeError(f"GX gave a result without its expectation for {suite.name}")
-    meta = config.meta or {}
+    meta = config.meta
     details = found.result
     may_quarantine = meta.get("on_failure") == "quarantine"
     share = float(meta.get("max_quarantined_share", MAX_QUARANTINED_SHARE))
@@ -139,8 +147,8 @@ def _result(suite: Suite, found: ExpectationValidationResult, fetch: Callable[[]
         element_count=details.get("element_count"),
         keys=tuple({name: row[name] for name in suite.key} for row in failing),
         finding=_finding(found),
-        why=str(meta.get("why", "")),
-        remedy=str(meta.get("remedy", "")),
+        why=meta["why"],
+        remedy=meta["remedy"],
         may_quarantine=may_quarantine,
         max_quarantined_share=share,
     )
@@ -171,9 +179,9 @@ def _exception_messages(info: Mapping[str, Any]) -> list[str]:
 
 
 def _with_notes(expectation: dict[str, Any]) -> dict[str, Any]:
-    """The expectation with severity, reason and remedy as the notes that Data Docs show under it."""
-    meta = expectation.get("meta", {})
-    notes = [f"{expectation['severity']}: {meta.get('why', '')}", f"Remedy: {meta.get('remedy', '')}"]
+    """The expectation with reason and remedy as the notes that Data Docs show on the page of the suite."""
+    meta = expectation["meta"]
+    notes = [f"{expectation['severity']}: {meta['why']}", f"Remedy: {meta['remedy']}"]
     if meta.get("on_failure") == "quarantine":
         share = meta.get("max_quarantined_share", MAX_QUARANTINED_SHARE)
         notes.append(f"Failing rows go to quarantine; blocks beyond {share:.0%} of the rows.")
@@ -196,9 +204,16 @@ def _configuration(store: Path, docs: Path) -> DataContextConfig:
         folder.mkdir(parents=True, exist_ok=True)
         return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
 
-    def view(name: str) -> dict[str, str]:
-        return {"module_name": "expectations.data_docs.views", "class_name": name}
+    def own(module: str, name: str) -> dict[str, str]:
+        return {"module_name": f"expectations.data_docs.{module}", "class_name": name}
 
+    results_page = {
+        "class_name": "ValidationResultsPageRenderer",
+        "column_section_renderer": {
+            "class_name": "ValidationResultsColumnSectionRenderer",
+            "table_renderer": own("results_table", "ResultsTableRenderer"),
+        },
+    }
     memory = {"class_name": "InMemoryStoreBackend"}
     return DataContextConfig(
         config_version=4,
@@ -218,10 +233,10 @@ def _configuration(store: Path, docs: Path) -> DataContextConfig:
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
                 "store_backend": files(docs),
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": view("IndexPageView")},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": own("views", "IndexPageView")},
                 "site_section_builders": {
-                    "expectations": {"view": view("PageView")},
-                    "validations": {"view": view("PageView")},
+                    "expectations": {"view": own("views", "PageView")},
+                    "validations": {"view": own("views", "PageView"), "renderer": results_page},
                     "profiling": "None",
                 },
             }
