@@ -210,12 +210,12 @@ def _broken_ticket(random: Random, day: int) -> tuple[str, Row]:
         ticket_id, "C000001", "电话", "咨询", "想问一下配件在哪买", f"{_date(day)} 10:12:13", "中",
         "沟通", "使用咨询", "", "华东", "呼入", "", "", "否",
     ]  # fmt: skip
-    rule = random.choice(("missing_required", "not_an_instant", "unknown_value", "too_many_columns"))
+    rule = random.choice(("missing_required", "not_an_instant", "unregistered_channel", "too_many_columns"))
     if rule == "missing_required":
         good[0] = ""
     elif rule == "not_an_instant":
         good[5] = random.choice((f"{FIRST_ON.year}-13-40 99:99", "昨天下午", "#VALUE!"))
-    elif rule == "unknown_value":
+    elif rule == "unregistered_channel":
         good[2] = random.choice(("传真", "BP机", "口头"))
     else:
         good += ["", "多出一列"]
@@ -254,12 +254,12 @@ def _broken_voice(random: Random, day: int) -> tuple[str, str]:
         "publish_time": f"{_date(day)}T09:00:00+08:00", "sku_name": None, "area": None,
         "link": "https://weibo.example.com/x",
     }  # fmt: skip
-    rule = random.choice(("below_minimum", "malformed_json", "missing_required", "unknown_value"))
+    rule = random.choice(("below_minimum", "malformed_json", "missing_required", "unregistered_channel"))
     if rule == "below_minimum":
         record["like_count"] = -random.randrange(1, 50)
     elif rule == "missing_required":
         del record["id"]
-    elif rule == "unknown_value":
+    elif rule == "unregistered_channel":
         record["platform"] = "校内网"
     line = json.dumps(record, ensure_ascii=False)
     return rule, line[: len(line) // 2] if rule == "malformed_json" else line

@@ -96,6 +96,8 @@ class Desk:
             plan.reopened.tolist(), plan.solved_again.tolist(), plan.closed.tolist(),
         )  # fmt: skip
         for ticket, *instants in zip(tickets, *columns, strict=True):
+            if ticket.duplicate_of:
+                ticket.come_from(ticket.duplicate_of)
             if ticket.kind in ("request", "duplicate"):
                 self._request(ticket, *instants)
             else:
@@ -149,7 +151,7 @@ class Desk:
         closed: int,
     ) -> None:
         draw, writer = self._random.random, self._writer
-        if ticket.story_id == "new_agents":
+        if ticket.story_id == "new_agents" and ticket.kind == "request":
             self._blame(ticket)
         subtype, product, city = ticket.subtype, ticket.product, ticket.city
         customer = Customers.ref(ticket.customer) if ticket.customer >= 0 else ""
@@ -164,9 +166,10 @@ class Desk:
         self._tag(ticket, first)
         if ticket.channel != "phone" and draw() < 0.55:
             said = writer.talk("customer_more", product, city, rough=True)
-            if draw() < 0.05:
+            sent = first + 30 + int(draw() * 400)
+            if draw() < 0.05 and sent < _END:
                 said = self._inventor.plant(said, city)
-            self._say(ticket, first + 30 + int(draw() * 400), customer, "customer", said)
+            self._say(ticket, sent, customer, "customer", said)
         solver, state = agent, "open"
         if not is_first_contact:
             solver, state = self._hand_over(ticket, agent, transferred, solved)
@@ -233,9 +236,8 @@ class Desk:
         """A complaint about a new agent comes from a customer whom one served in the days before."""
         earlier = [o.ticket for o in self._by_new_agents if 0 < ticket.created - o.ticket.created < 6 * DAY]
         if earlier:
-            parent = earlier[int(self._random.random() * len(earlier))]
-            ticket.parent, ticket.customer = parent, parent.customer
-            ticket.region, ticket.city, ticket.is_vip = parent.region, parent.city, parent.is_vip
+            ticket.parent = earlier[int(self._random.random() * len(earlier))]
+            ticket.come_from(ticket.parent)
 
     def _short(self, ticket: Ticket) -> None:
         """Records that are no requests, and merged ones, end soon."""

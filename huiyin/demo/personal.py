@@ -73,16 +73,38 @@ _SYLLABLES = (
 
 # How people give it away; {} takes the value.
 _CONTEXTS: dict[str, tuple[str, ...]] = {
-    "mobile": ("电话{}", "打我手机{}", "联系号码：{}", "我的号{}", "回电{}", "手机{}找我", "有事call我{}"),
-    "landline": ("座机{}", "家里电话{}", "单位电话{}，白天打", "固话：{}"),
-    "id_card": ("身份证{}", "身份证号：{}", "实名用的证件号{}"),
-    "bank_card": ("退到卡号{}", "银行卡{}", "卡号：{}，别退错", "打到这张卡{}"),
-    "email": ("邮箱{}", "发到{}", "我的email是{}", "电子版寄{}就行"),
-    "address": ("地址：{}", "我家住{}", "送到{}", "收货地址{}"),
-    "person_name": ("我叫{}", "收货人{}", "联系人：{}", "我是{}", "本人{}", "机主姓名{}"),
-    "wechat": ("加我微信{}", "微信号：{}", "vx:{}", "wx {}"),
-    "order_number": ("订单号{}", "单号：{}", "订单{}", "查一下订单号 {}"),
+    "mobile": (
+        "电话{}",
+        "打我手机{}",
+        "联系号码：{}",
+        "我的号{}",
+        "回电{}",
+        "手机{}找我",
+        "有事call我{}",
+        "号码{}（微信同号）",
+        "联系{}",
+        "{}这个号能找到我",
+    ),
+    "landline": ("座机{}", "家里电话{}", "单位电话{}，白天打", "固话：{}", "打办公室{}"),
+    "id_card": ("身份证{}", "身份证号：{}", "实名用的证件号{}", "证件{}"),
+    "bank_card": ("退到卡号{}", "银行卡{}", "卡号：{}，别退错", "打到这张卡{}", "账号{}"),
+    "email": ("邮箱{}", "发到{}", "我的email是{}", "电子版寄{}就行", "抄送{}", "mail：{}"),
+    "address": ("地址：{}", "我家住{}", "送到{}", "收货地址{}", "人在{}", "上门到{}"),
+    "person_name": (
+        "我叫{}",
+        "收货人{}",
+        "联系人：{}",
+        "我是{}",
+        "本人{}",
+        "机主姓名{}",
+        "户名{}",
+        "签收人写的{}",
+        "我姓名是{}",
+    ),
+    "wechat": ("加我微信{}", "微信号：{}", "vx:{}", "wx {}", "V：{}", "加v{}"),
+    "order_number": ("订单号{}", "单号：{}", "订单{}", "查一下订单号 {}", "这单{}", "编号{}"),
 }
+_ENDINGS = ("。", "！", "？", "~", "，", "…")
 _SHARES = {
     "mobile": 30, "order_number": 26, "person_name": 14, "address": 10, "email": 6, "wechat": 6, "landline": 4,
     "bank_card": 3, "id_card": 3,
@@ -158,7 +180,10 @@ class Inventor:
             value = self._makers[kind](city)
             self.planted[kind].append(value)
             said = random.choice(_CONTEXTS[kind]).format(value)
-            text = f"{said}，{text}" if random.random() < 0.25 else f"{text}{random.choice(('，', ' ', '。'))}{said}"
+            if random.random() < 0.25:
+                text = f"{said}，{text}"
+            else:
+                text += ("" if text.endswith(_ENDINGS) else random.choice(("，", " ", "。"))) + said
         return text
 
     def _spaced_mobile(self) -> str:

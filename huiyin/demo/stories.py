@@ -115,7 +115,7 @@ BY_ID = {story.story_id: story for story in STORIES}
 STEADY = frozenset(
     story.scope["problem_subtype"]
     for story in STORIES
-    if story.expect.startswith("effect") and story.metric == "ticket_count" and "region" not in story.scope
+    if "region" not in story.scope and (story.expect.startswith("effect") or story.metric == "resolution_hours")
 )
 
 

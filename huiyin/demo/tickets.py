@@ -56,6 +56,11 @@ class Ticket:
         """Number of the day it was created."""
         return self.created // DAY
 
+    def come_from(self, other: Ticket) -> None:
+        """Make it the same customer's as the other."""
+        self.customer, self.is_vip = other.customer, other.is_vip
+        self.region, self.city = other.region, other.city
+
 
 class TicketMaker:
     """Makes all tickets of the year from the requests."""
@@ -183,6 +188,6 @@ class TicketMaker:
             model.is_vip, subject, body, "low" if kind != "abandoned" else "medium",
             is_marked_test=kind == "test" and random.random() < 0.65,
         )  # fmt: skip
-        if kind in ("mis_operation", "spam", "abandoned") and random.random() < 0.7:
+        if kind in ("mis_operation", "spam", "abandoned") and random.random() < 0.8:
             ticket.tags.append(kind)
         return ticket
