@@ -46,7 +46,7 @@ def _categories(values: list[str]) -> dict[str, Any]:
         "type": "category",
         "data": values,
         "axisTick": {"show": False},
-        "axisLine": {"lineStyle": {"color": GRID_LINE}},
+        "axisLine": {"onZero": False, "lineStyle": {"color": GRID_LINE}},
         "axisLabel": {"color": MUTED, "hideOverlap": True},
     }
 
@@ -104,7 +104,7 @@ def _daily(context: Context) -> View | None:
         "option": _base(
             xAxis=_categories(labels),
             yAxis=[_scale(), _scale(suffix="%", right=True, min=0, max=100)],
-            series=[bar, line],
+            series=[bar, line] if any(share is not None for share in negative) else [bar],
         ),
         "header": [text["day"], text["chart_daily_tickets"], text["chart_daily_negative"]],
         "rows": [
