@@ -106,7 +106,7 @@ def _typed(given: pa.Array, field: Field, zone: str, date_format: str | None) ->
     if field.kind == "boolean":
         typed = _booleans(different)
     elif field.kind == "number":
-        typed = _numbers(different, percent=1.0 if field.name.endswith("_percent") else 0.01)
+        typed = _numbers(different, percent=1.0 if field.name.endswith("_percent") else 100.0)
     elif field.kind == "integer":
         typed = _integers(different)
     else:
@@ -122,12 +122,13 @@ def _booleans(text: pa.Array) -> pa.Array:
     return pc.if_else(yes, True, pc.if_else(no, False, pa.scalar(None, pa.bool_())))
 
 
-def _numbers(text: pa.Array, percent: float = 0.01) -> pa.Array:
-    """Numbers as people write them: 1,234.5 · ¥3.5万 · 35% (times ``percent``) · −2 · 1e5."""
+def _numbers(text: pa.Array, percent: float = 100.0) -> pa.Array:
+    """Numbers as people write them: 1,234.5 · ¥3.5万 · 35% (divided by ``percent``) · −2 · 1e5."""
     parts = pc.extract_regex(text, _NUMBER)
     value = pc.cast(pc.replace_substring(pc.struct_field(parts, "whole"), ",", ""), pa.float64())
-    position = pc.index_in(pc.struct_field(parts, "unit"), pa.array(["", "万", "亿", "%"]))
-    factor = pc.take(pa.array([1.0, 1e4, 1e8, percent]), position)
+    unit = pc.struct_field(parts, "unit")
+    factor = pc.take(pa.array([1.0, 1e4, 1e8, 1.0]), pc.index_in(unit, pa.array(["", "万", "亿", "%"])))
+    value = pc.divide(value, pc.if_else(pc.equal(unit, "%"), percent, 1.0))
     negative = pc.is_in(pc.struct_field(parts, "sign"), pa.array(["-", "−"]))
     value = pc.multiply(pc.multiply(value, factor), pc.if_else(negative, -1.0, 1.0))
     return pc.if_else(pc.is_finite(value), value, pa.scalar(None, pa.float64()))
