@@ -90,7 +90,7 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
             " order by priority_score desc nulls last, card_id"
         ),
         card_alerts=mart.rows(
-            "select card_id, scope_key, metric, observed, expected, started_on from mart.fct_alerts"
+            "select card_id, scope_key, metric, observed, expected, started_on, resolved_on from mart.fct_alerts"
             f" where card_id is not null and started_on <= {as_of} order by card_id, started_on desc"
         ),
         alerts=mart.rows(

@@ -44,7 +44,7 @@ TEXT: dict[str, str] = {
         "What hurts most is “{title}”: {voices} voices{expected} of {customers} customers{vip}; {state}, in "
         "charge: {owner}{due}."
     ),
-    "say_card_expected": " (alert: {metric} {observed}, expected {expected})",
+    "say_card_expected": " ({metric} {observed}, expected {expected}, {alert})",
     "say_card_vip": " ({vip} VIP)",
     "say_card_due": ", due {due}",
     "say_card_overdue": ", {days} days overdue",
@@ -103,8 +103,8 @@ TEXT: dict[str, str] = {
     "card_cause": "Root cause",
     "card_scope": "Scope",
     "card_recurrence": "recurrence no. {count}",
-    "card_no_recurrence": "first time",
-    "card_opened_value": "{day} ({recurrence})",
+    "card_alert_open": "alert not resolved",
+    "card_alert_resolved": "alert resolved {day}",
     "card_unassigned": "to be assigned",
     "card_actions": "Measures",
     "card_no_actions": "no measure yet",

@@ -46,7 +46,7 @@ TEXT: dict[str, str] = {
         "最需要委员会关注的是「{title}」：涉及声音 {voices} 条{expected}、客户 {customers} 位{vip}，{state}，"
         "责任 {owner}{due}。"
     ),
-    "say_card_expected": "（预警：{metric} {observed}，预期 {expected}）",
+    "say_card_expected": "（{metric} {observed}，预期 {expected}，{alert}）",
     "say_card_vip": "（VIP 占 {vip}）",
     "say_card_due": "，应于 {due}前完成",
     "say_card_overdue": "，已逾期 {days} 天",
@@ -107,8 +107,8 @@ TEXT: dict[str, str] = {
     "card_cause": "根因类别",
     "card_scope": "范围",
     "card_recurrence": "第 {count} 次复发",
-    "card_no_recurrence": "首次出现",
-    "card_opened_value": "{day}（{recurrence}）",
+    "card_alert_open": "预警未解除",
+    "card_alert_resolved": "预警已于 {day}解除",
     "card_unassigned": "待指派",
     "card_actions": "改进措施",
     "card_no_actions": "尚无改进措施",

@@ -7,7 +7,7 @@ from improvement.report.mart import Row
 from improvement.report.sections.context import Context, View
 from improvement.report.sections.effects import effect_words
 
-SHOWN_IN_FULL = 12
+SHOWN_IN_FULL = 8
 
 
 def open_cards(context: Context) -> list[Row]:
@@ -20,6 +20,15 @@ def alert_of(context: Context, card: Row) -> Row | None:
     found = [row for row in context.rows.card_alerts if row["card_id"] == card["card_id"]]
     own = [row for row in found if (row["scope_key"], row["metric"]) == (card["scope_key"], card["metric"])]
     return next(iter(own or found), None)
+
+
+def alert_words(context: Context, alert: Row | None) -> str:
+    """Whether the card's alert still fires, or since when it doesn't."""
+    if alert is None:
+        return ""
+    if alert["resolved_on"] is None:
+        return context.text["card_alert_open"]
+    return context.say("card_alert_resolved", day=context.numbers.short_day(alert["resolved_on"]))
 
 
 def cards(context: Context) -> View:
@@ -77,8 +86,9 @@ def _card(context: Context, rank: int, row: Row) -> View:
         "scope": row["scope_label"],
         "metric": context.name("metric", row["metric"]),
         "cause": context.name("cause", row["root_cause_class"]),
-        "recurrence": say("card_recurrence", count=recurrences) if recurrences else text["card_no_recurrence"],
-        "recurred": recurrences > 0,
+        "recurrence": say("card_recurrence", count=recurrences) if recurrences else "",
+        "alert": alert_words(context, alert),
+        "is_alert_open": alert is not None and alert["resolved_on"] is None,
         "facts": [
             {"label": label, "value": value, "title": f"mart.{'' if '.' in source else 'fct_cards.'}{source}"}
             for label, value, source in facts
@@ -106,7 +116,7 @@ def _card(context: Context, rank: int, row: Row) -> View:
 
 
 def _factors(context: Context, factors: list[Factor]) -> list[View]:
-    """Contributions in points, the largest first, with the width of their bars."""
+    """What contributes, in points, the largest first, with the width of the bars."""
     largest = max((factor.points for factor in factors), default=0.0)
     return [
         {
@@ -120,4 +130,5 @@ def _factors(context: Context, factors: list[Factor]) -> list[View]:
             ),
         }
         for factor in sorted(factors, key=lambda factor: (-factor.points, factor.name))
+        if factor.points > 0
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from improvement.report.sections.cards import alert_of, open_cards
+from improvement.report.sections.cards import alert_of, alert_words, open_cards
 from improvement.report.sections.context import Context, View
 
 NOT_RESOLVED = ("firing", "acknowledged")
@@ -97,6 +97,7 @@ def _card(context: Context) -> str:
             metric=context.name("metric", alert["metric"]),
             observed=numbers.observed(alert["metric"], alert["observed"]),
             expected=numbers.observed(alert["metric"], alert["expected"]),
+            alert=alert_words(context, alert),
         )
     if card["vip_share"] is not None:
         vip = say("say_card_vip", vip=numbers.share(card["vip_share"], 0))
