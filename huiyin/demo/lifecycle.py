@@ -123,7 +123,7 @@ class Desk:
         is_first_contact = rng.random(count) < np.array([s.first_contact for s in SUBTYPES])[subtype]
         session = np.maximum(np.exp(rng.normal(6.4, 0.7, count)), 60).astype(np.int64)
         transferred = first + session
-        hours = np.array([s.hours for s in SUBTYPES])[subtype] * np.exp(rng.normal(0, 0.7, count))
+        hours = np.array([s.hours for s in SUBTYPES])[subtype] * np.exp(rng.normal(0, 0.55, count))
         hours *= np.array([0.55, 0.8, 1.0, 1.15])[priority] * np.where(is_vip, 0.85, 1.0)
         hours *= _story_hours(created, subtype)
         solved = np.where(is_first_contact, transferred, OFFICE_HOURS.add(transferred, (hours * 3600).astype(np.int64)))
