@@ -10,6 +10,7 @@ TEXT: dict[str, str] = {
     "unit_hours": "小时",
     "unit_points": "个百分点",
     "unknown": "未知",
+    "no_team": "未分派",
     "source": "数据来源：",
     "show_data": "查看数据",
     "no_script": "图表需要浏览器启用 JavaScript；下方“查看数据”中的数字不受影响。",
@@ -44,7 +45,7 @@ TEXT: dict[str, str] = {
     "say_indicators_none": "{month}没有可与目标比较的指标。",
     "say_card": (
         "最需要委员会关注的是「{title}」：涉及声音 {voices} 条{expected}、客户 {customers} 位{vip}，{state}，"
-        "责任 {owner}{due}。"
+        "责任人{owner}{due}。"
     ),
     "say_card_expected": "（{metric} {observed}，预期 {expected}，{alert}）",
     "say_card_vip": "（VIP 占 {vip}）",
@@ -227,7 +228,7 @@ TEXT: dict[str, str] = {
     "heat_level_3": "集中爆发（≥ 5）",
     "heat_total": "合计",
     "heat_cell": "{problem} · {region}：{tickets} 件，按合计推算应有 {expected} 件",
-    "heat_rest": "只列出工单最多的 {rows} 类问题与 {columns} 个地区。",
+    "heat_rest": "只列出工单最多的 {rows} 类问题与 {columns} 个地区；合计含未列出的。",
     "no_heat": "工单没有问题类型或地区，无法绘制。",
     "day": "日期",
     "month": "月份",

@@ -99,12 +99,13 @@ def _daily(context: Context) -> View | None:
         "barCategoryGap": "20%",
     }
     line = _line(text["chart_daily_negative"], RED, negative, yAxisIndex=1, showSymbol=False)
+    is_judged = any(share is not None for share in negative)
     return {
         "height": CHART_HEIGHT,
         "option": _base(
             xAxis=_categories(labels),
-            yAxis=[_scale(), _scale(suffix="%", right=True, min=0, max=100)],
-            series=[bar, line] if any(share is not None for share in negative) else [bar],
+            yAxis=[_scale(), _scale(suffix="%", right=True, min=0, max=100)] if is_judged else _scale(),
+            series=[bar, line] if is_judged else [bar],
         ),
         "header": [text["day"], text["chart_daily_tickets"], text["chart_daily_negative"]],
         "rows": [
@@ -154,7 +155,9 @@ def _sla(context: Context) -> View | None:
     shares: dict[str, dict[str, float]] = defaultdict(dict)
     for row in context.rows.team_sla:
         if row["team"]:
-            shares[_known(context, row["team"])][row["indicator_code"]] = row["numerator"] / row["denominator"]
+            shares[_known(context, row["team"], "no_team")][row["indicator_code"]] = (
+                row["numerator"] / row["denominator"]
+            )
     if not shares:
         return None
     codes = {
@@ -197,9 +200,9 @@ def _sla(context: Context) -> View | None:
     }
 
 
-def _known(context: Context, value: str) -> str:
-    """The mart says ``unknown`` where a record lacks the dimension."""
-    return context.text["unknown"] if value == "unknown" else value
+def _known(context: Context, value: str, missing: str = "unknown") -> str:
+    """The mart says ``unknown`` where a record lacks the dimension; ``missing`` is the caption for it."""
+    return context.text[missing] if value == "unknown" else value
 
 
 def _satisfaction(context: Context) -> View | None:
