@@ -1,19 +1,16 @@
-"""Run dbt in this process: the rules are checked, the connection comes from the settings, failures name their nodes."""
+"""Run dbt in this process: the connection comes from the settings, failures name their nodes."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.artifacts.schemas.results import NodeResult
 from dbt.cli.main import dbtRunner
@@ -22,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
 from warehouse.connection import Warehouse, open_warehouse
+from warehouse.rules import check_rules
 
 Command = Literal["build", "run", "test", "seed", "compile", "parse", "source freshness"]
 
@@ -38,10 +36,6 @@ _SHOWN_ROWS = 10
 
 class DbtFailedError(HuiyinError):
     """dbt didn't succeed; the message names each failing node, why, and what to do."""
-
-
-class RulesError(HuiyinError):
-    """The folder of business rules is unusable; the message names file, row and column."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ def run_dbt(
 
     ``select`` takes dbt's selection syntax (see the ``SELECT_…`` constants); ``variables`` override the project's, such
     as ``as_of``, the UTC instant that running clocks are measured at. ``build`` leaves out unit tests: they prove the
-    SQL, not the data. Raises :class:`RulesError`, :class:`DbtFailedError` and ``WarehouseError``.
+    SQL, not the data. Raises :class:`DbtFailedError`, ``warehouse.rules.RulesError`` and ``WarehouseError``.
     """
     check_rules(settings)
     # Waits for another process to leave the file, with the one error that everybody knows; dbt itself wouldn't wait.
@@ -125,72 +119,9 @@ def run_dbt(
         raise DbtFailedError(f"dbt {command} could not start: {outcome.exception or 'unknown reason'}") from (
             outcome.exception
         )
+    if select and not nodes:
+        raise DbtFailedError(f"dbt {command} did nothing: no model, seed or test is called {select!r}")
     return DbtReport(command, nodes)
-
-
-def check_rules(settings: Settings) -> None:
-    """Raise :class:`RulesError` unless ``settings.rules_dir`` holds every rules file with usable columns and values."""
-    properties = settings.dbt_dir / "models" / "rules" / "_rules.yml"
-    problems: list[str] = []
-    for seed in yaml.safe_load(properties.read_text(encoding="utf-8"))["seeds"]:
-        file = settings.rules_dir / f"{seed['name']}.csv"
-        config = seed["config"]
-        problems += [f"  {problem}" for problem in _problems(file, config["column_types"], config["meta"]["required"])]
-    if problems:
-        raise RulesError(
-            f"the business rules in {settings.rules_dir} can't be used:\n"
-            + "\n".join(problems[:20])
-            + f"\nmend the files; the project's own set in {settings.dbt_dir / 'seeds'} shows what they hold"
-        )
-
-
-def _problems(file: Path, types: Mapping[str, str], required: Sequence[str]) -> Iterator[str]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            header = reader.fieldnames or []
-            rows = list(reader)
-    except FileNotFoundError:
-        yield f"{file.name}: the file is missing"
-        return
-    except (OSError, csv.Error) as error:
-        yield f"{file.name}: can't be read ({error})"
-        return
-    except UnicodeDecodeError as error:
-        yield f"{file.name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
-        return
-    missing = [name for name in types if name not in header]
-    unknown = [name for name in header if name not in types]
-    if missing or unknown:
-        yield f"{file.name}: " + "; ".join(
-            f"{what} {', '.join(map(repr, names))}"
-            for what, names in (("lacks the columns", missing), ("has unknown columns", unknown))
-            if names
-        )
-        return
-    for number, row in enumerate(rows, start=2):
-        for name, kind in types.items():
-            value = (row[name] or "").strip()
-            if not value:
-                if name in required:
-                    yield f"{file.name} row {number}: {name} is empty"
-            elif not _fits(value, kind):
-                yield f"{file.name} row {number}: {name} is {value!r}, which is no {kind}"
-
-
-def _fits(value: str, kind: str) -> bool:
-    parse: Mapping[str, Callable[[str], object]] = {
-        "text": str,
-        "integer": int,
-        "double precision": float,
-        "date": date.fromisoformat,
-        "boolean": lambda text: ("false", "true").index(text.lower()),
-    }
-    try:
-        parse[kind](value)
-    except ValueError:
-        return False
-    return True
 
 
 def _connection_variables(settings: Settings) -> dict[str, str]:

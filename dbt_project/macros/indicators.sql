@@ -16,18 +16,14 @@
     end
 {%- endmacro %}
 
-{% macro indicator_dimensions() -%}
-    {{ return([
-        "channel", "customer_tier", "team", "region", "problem_type", "problem_subtype", "product", "tenure_band",
-    ]) }}
-{%- endmacro %}
-
 {% macro grouped_by_dimension(relation, date_column, measures) -%}
     {#-
     One row per day and value of one dimension at a time, in one scan. `measures` maps an indicator to the SQL of its
     numerator and denominator.
     -#}
-    {%- set dimensions = indicator_dimensions() -%}
+    {%- set dimensions = [
+        "channel", "customer_tier", "team", "region", "problem_type", "problem_subtype", "product", "tenure_band",
+    ] -%}
     select
         {{ date_column }} as date_day,
         case

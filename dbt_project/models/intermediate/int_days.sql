@@ -6,9 +6,15 @@ with instants as (
         max(created_at) as last_at
     from {{ ref("stg_tickets") }}
     union all
-    select min(created_at), max(created_at) from {{ ref("stg_feedback") }}
+    select
+        min(created_at) as first_at,
+        max(created_at) as last_at
+    from {{ ref("stg_feedback") }}
     union all
-    select as_of_at, as_of_at from {{ ref("int_as_of") }}
+    select
+        as_of_at as first_at,
+        as_of_at as last_at
+    from {{ ref("int_as_of") }}
 ),
 
 bounds as (

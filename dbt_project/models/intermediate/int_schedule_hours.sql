@@ -7,7 +7,8 @@ with hours as (
         timezone,
         iso_weekday,
         observes_holidays,
-        cast(split_part(opens, ':', 1) as integer) * 3600 + cast(split_part(opens, ':', 2) as integer) * 60 as opens_second,
+        cast(split_part(opens, ':', 1) as integer) * 3600 + cast(split_part(opens, ':', 2) as integer) * 60
+            as opens_second,
         cast(split_part(closes, ':', 1) as integer) * 3600 + cast(split_part(closes, ':', 2) as integer) * 60
             as closes_second
     from {{ ref("service_schedules") }}

@@ -75,8 +75,11 @@ select
     is_open,
     cast(
         coalesce(
-            sum(case when is_open then {{ epoch("segment_end_at") }} - {{ epoch("segment_start_at") }} else 0 end) over (
-                partition by schedule_id order by segment_start_at rows between unbounded preceding and 1 preceding
+            sum(
+                case when is_open then {{ epoch("segment_end_at") }} - {{ epoch("segment_start_at") }} else 0 end
+            ) over (
+                partition by schedule_id order by segment_start_at
+                rows between unbounded preceding and 1 preceding
             ),
             0
         ) as bigint

@@ -13,9 +13,12 @@ with facts as (
         lower(regexp_replace(coalesce(tickets.body, tickets.subject), '[[:space:]]', '', 'g')) as bare_text,
         tickets.subject,
         tickets.body,
-        responses.agent_message_count,
         responses.first_response_at,
+        responses.first_bot_response_at,
+        handling.agent_ref,
+        handling.first_agent_event_at,
         status.status,
+        status.first_resolved_at,
         coalesce(handling.is_tagged_test, false) as is_tagged_test,
         coalesce(handling.is_tagged_spam, false) as is_tagged_spam,
         coalesce(handling.is_tagged_abandoned, false) as is_tagged_abandoned,
@@ -41,24 +44,39 @@ own_reasons as (
             when is_tagged_duplicate then 'duplicate'
             -- Short: a long text that mentions a slip of the finger is about what happened next.
             when is_tagged_mis_operation
-                or (length(bare_text) <= 30 and {{ matches("bare_text", "误操作|误触|误点|点错了|按错了|发错了|建错了") }})
+                or (
+                    length(bare_text) <= 20
+                    and {{ matches("bare_text", "误操作|误触|误点|误建|点错|按错了|建错|手滑") }}
+                )
                 then 'mis_operation'
-            -- The customer left before anybody answered: nothing was asked, or it was closed without an answer.
+            -- The customer left before anybody, bot or human, took the ticket, and it was closed at once. Closed later it
+            -- was left lying, which is a failure of service and counts.
             when is_tagged_abandoned
-                or (first_response_at is null and status = 'closed' and agent_message_count = 0 and bare_text is null)
+                or (
+                    first_response_at is null and first_bot_response_at is null
+                    and agent_ref is null and first_agent_event_at is null
+                    and status in ('solved', 'closed')
+                    and first_resolved_at <= created_at + interval '{{ var("abandoned_within_minutes") }} minutes'
+                )
                 then 'abandoned'
         end as reason
     from facts
 ),
 
-{#- Equality on the UTC date, today's and yesterday's, keeps one much-used customer number from squaring the join. -#}
+-- Equality on the UTC date, today's and yesterday's, keeps one much-used customer number from squaring the join.
+days_back as (
+    select 0 as days
+    union all
+    select 1 as days
+),
+
 repeated as (
     select distinct later.ticket_key
     from own_reasons as later
-    cross join (select 0 as days_back union all select 1 as days_back) as offsets
+    cross join days_back
     inner join own_reasons as earlier
         on later.customer_ref = earlier.customer_ref
-        and cast(later.created_at as date) - offsets.days_back = cast(earlier.created_at as date)
+        and cast(later.created_at as date) - days_back.days = cast(earlier.created_at as date)
         and later.channel <> earlier.channel
         and later.created_at <= earlier.created_at + interval '{{ var("duplicate_window_hours") }} hours'
         and (

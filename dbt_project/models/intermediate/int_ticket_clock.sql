@@ -41,7 +41,7 @@ select
 from whole_seconds as instants
 inner join {{ ref("int_ticket_schedules") }} as spans
     on instants.ticket_key = spans.ticket_key
-    and spans.from_at <= instants.clock_at
-    and (spans.to_at is null or spans.to_at > instants.clock_at)
+    and instants.clock_at >= spans.from_at
+    and (spans.to_at is null or instants.clock_at < spans.to_at)
 left join {{ ref("int_service_segments") }} as segments
     on {{ in_segment("instants.clock_at", "spans.schedule_id", "segments") }}

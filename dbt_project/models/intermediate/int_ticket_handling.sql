@@ -1,11 +1,28 @@
 -- Who had the ticket and what was set on it. Team and agent are those of the solution: what a survey or a reporting
 -- rule changes afterwards isn't their work.
-with events as (
+with counted as (
+    select
+        *,
+        -- Changes that share an instant count together: the order inside one step is an accident.
+        count(*) filter (where field = 'team' and previous_value <> new_value) over (
+            partition by ticket_key order by event_at
+        ) as team_changes
+    from {{ ref("int_ticket_events") }}
+),
+
+numbered as (
+    select
+        *,
+        lag(team_changes) over (partition by ticket_key, field order by event_sequence) as team_changes_before
+    from counted
+),
+
+events as (
     select
         events.*,
         tickets.created_at,
         status.resolved_at is null or events.event_at <= status.resolved_at as is_before_solution
-    from {{ ref("int_ticket_events") }} as events
+    from numbered as events
     inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
     inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
     where events.field <> 'status' or events.actor_role = 'agent'
@@ -20,9 +37,13 @@ select
         where field = 'assignee' and new_value is not null and is_before_solution
     ))[1] as agent_ref,
     max(event_at) filter (where field = 'assignee' and new_value is not null and is_before_solution) as assigned_at,
-    -- Team and person often change in one step, which is one hand-over.
+    -- A hand-over goes to another team, or to another person of the same team: the new team's own person, named at once
+    -- or later, belongs to the same hand-over.
     cast(
-        count(distinct event_at) filter (where field in ('team', 'assignee') and previous_value <> new_value) as integer
+        count(*) filter (
+            where previous_value <> new_value
+                and (field = 'team' or (field = 'assignee' and team_changes = coalesce(team_changes_before, 0)))
+        ) as integer
     ) as transfer_count,
     (array_agg(coalesce(old_value, new_value) order by event_sequence) filter (
         where field = 'priority' and coalesce(old_value, new_value) is not null

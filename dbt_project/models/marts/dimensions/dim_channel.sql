@@ -1,7 +1,9 @@
 with used as (
     select channel from {{ ref("stg_tickets") }}
     union
-    select channel from {{ ref("stg_feedback") }} where channel is not null
+    select channel
+    from {{ ref("stg_feedback") }}
+    where channel is not null
 )
 
 select

@@ -20,7 +20,8 @@ select
     case
         when clocks.is_breached then 'breached'
         when clocks.ended_at is not null then 'met'
-        when clocks.elapsed_business_seconds >= {{ var("at_risk_ratio") }} * clocks.target_business_seconds then 'at_risk'
+        when clocks.elapsed_business_seconds >= {{ var("at_risk_ratio") }} * clocks.target_business_seconds
+            then 'at_risk'
         else 'on_track'
     end as sla_state,
     clocks.over_target_ratio,

@@ -18,8 +18,8 @@ select
     actions.done_on,
     actions.progress_percent,
     actions.status,
-    actions.status in ('planned', 'in_progress') and coalesce(actions.due_on < {{ local_date("as_of.as_of_at") }}, false)
-        as is_overdue,
+    actions.status in ('planned', 'in_progress')
+    and coalesce(actions.due_on < {{ local_date("as_of.as_of_at") }}, false) as is_overdue,
     latest_effects.verdict as effect_verdict,
     latest_effects.change_ratio as effect_change_ratio,
     actions.note

@@ -74,19 +74,19 @@ voices as (
 ),
 
 tickets_grouped as (
-    {{ grouped_by_dimension("tickets", "created_on", ticket_measures) | indent(4) }}
+    {{ grouped_by_dimension("tickets", "created_on", ticket_measures) }}
 ),
 
 sla_grouped as (
-    {{ grouped_by_dimension("sla", "created_on", sla_measures) | indent(4) }}
+    {{ grouped_by_dimension("sla", "created_on", sla_measures) }}
 ),
 
 feedback_grouped as (
-    {{ grouped_by_dimension("feedback", "created_on", feedback_measures) | indent(4) }}
+    {{ grouped_by_dimension("feedback", "created_on", feedback_measures) }}
 ),
 
 voices_grouped as (
-    {{ grouped_by_dimension("voices", "occurred_on", voice_measures) | indent(4) }}
+    {{ grouped_by_dimension("voices", "occurred_on", voice_measures) }}
 )
 
 {{ one_row_per_indicator("tickets_grouped", ticket_measures) }}

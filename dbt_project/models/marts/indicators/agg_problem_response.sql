@@ -28,7 +28,7 @@ stages as (
     from tickets
     inner join {{ ref("int_ticket_stages") }} as stages on tickets.ticket_key = stages.ticket_key
     where stages.stage <> 'done'
-    group by 1, 2, 3
+    group by tickets.period_start_on, tickets.problem_type, stages.stage
 ),
 
 ratings as (

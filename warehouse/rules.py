@@ -1,0 +1,102 @@
+"""The business rules that people edit are checked before anything is built on them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from huiyin.config import Settings
+from huiyin.errors import HuiyinError
+
+_SHOWN = 20
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|24:00")
+
+
+class RulesError(HuiyinError):
+    """The folder of business rules is unusable; the message names file, row and column."""
+
+
+def check_rules(settings: Settings) -> None:
+    """Raise :class:`RulesError` unless ``settings.rules_dir`` holds every rules file with usable columns and values.
+
+    What each file must hold stands in ``dbt_project/models/rules/_rules.yml``.
+    """
+    properties = settings.dbt_dir / "models" / "rules" / "_rules.yml"
+    problems: list[str] = []
+    for seed in yaml.safe_load(properties.read_text(encoding="utf-8"))["seeds"]:
+        file = settings.rules_dir / f"{seed['name']}.csv"
+        config = seed["config"]
+        problems += _problems(file, config["column_types"], config["meta"]["required"])
+    if problems:
+        raise RulesError(
+            f"the business rules in {settings.rules_dir} can't be used:\n"
+            + "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
+            + f"\nmend the files; the project's own set in {settings.dbt_dir / 'seeds'} shows what they hold"
+        )
+
+
+def _problems(file: Path, types: Mapping[str, str], required: Sequence[str]) -> Iterator[str]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            header = list(reader.fieldnames or [])
+            rows = list(reader)
+    except FileNotFoundError:
+        yield f"{file.name}: the file is missing"
+        return
+    except UnicodeDecodeError as error:
+        yield f"{file.name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+        return
+    except (OSError, csv.Error) as error:
+        yield f"{file.name}: can't be read ({error})"
+        return
+    missing = [name for name in types if name not in header]
+    unknown = [name for name in header if name not in types]
+    if missing or unknown:
+        found = (("lacks the columns", missing), ("has unknown columns", unknown))
+        yield f"{file.name}: " + "; ".join(f"{what} {', '.join(map(repr, names))}" for what, names in found if names)
+        return
+    for number, row in enumerate(rows, start=2):
+        for name, kind in types.items():
+            value = (row[name] or "").strip()
+            if not value:
+                if name in required:
+                    yield f"{file.name} row {number}: {name} is empty"
+            elif not _fits(value, kind):
+                yield f"{file.name} row {number}: {name} is {value!r}, which is no {kind}"
+    if file.stem == "service_schedules":
+        yield from _schedule_problems(file, rows)
+
+
+def _schedule_problems(file: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    for number, row in enumerate(rows, start=2):
+        for name in ("opens", "closes"):
+            if not _CLOCK.fullmatch(row[name].strip()):
+                yield f"{file.name} row {number}: {name} is {row[name]!r}, which is no clock time such as 09:00"
+        try:
+            ZoneInfo(row["timezone"])
+        except (ZoneInfoNotFoundError, ValueError):
+            yield f"{file.name} row {number}: timezone is {row['timezone']!r}, which is no time zone"
+    if len({row["schedule_id"] for row in rows if row["is_default"].strip().lower() == "true"}) != 1:
+        yield f"{file.name}: exactly one schedule_id must be the default (is_default true)"
+
+
+def _fits(value: str, kind: str) -> bool:
+    parse: Mapping[str, Callable[[str], object]] = {
+        "text": str,
+        "integer": int,
+        "double precision": float,
+        "date": date.fromisoformat,
+        "boolean": lambda text: ("false", "true").index(text.lower()),
+    }
+    try:
+        parse[kind](value)
+    except ValueError:
+        return False
+    return True
