@@ -67,8 +67,9 @@ _AREA = re.compile(r"省|自治区|市|区|县")
 _LEAD = re.compile(r".*(?:地址|住址|住在|家住|我住|住|送到|寄到|寄往|发到|发往|位于|就在|家在|[在到是为来去往])")
 _ADDRESS_CONTEXT = re.compile(rf"((?:地址|住址|我?家?住在?|送到|寄到|寄往){_IS})([一-龥A-Za-z0-9\-－#]{{4,50}})")
 _PRECISE = re.compile(rf"[{_NUMERAL}A-Za-z]+(?:号楼|栋|幢|座|单元|室|弄|组)|(?:{_ROAD}|村|镇)(?:\d+|[{_NUMERAL}]+号)")
-_NAME_CONTEXT = "我叫|名叫|他叫|她叫|叫做|姓名|名字|联系人|收货人|收件人|寄件人|发件人|持卡人|机主"
-_ROLE_CONTEXT = "户主|业主|申请人|投诉人|经办人|当事人"
+_NAME_CONTEXT = "我叫|名叫|他叫|她叫|叫做|姓名|名字|户名|机主|抬头|(?:联系|收货|收件|签收|代收|收款|付款|寄件|发件|持卡|下单|购买|预约|报修|登记)人"
+_ROLE_CONTEXT = "户主|业主|(?:申请|投诉|经办|当事|委托|负责)人"
+_NAMED = r"(?:是|为|叫|写的?是?|填的?是?|登记的?是?|留的?是?|：|:|\s)"
 
 # A text in which this finds nothing holds nothing to mask (RE2 syntax: Arrow searches whole columns with it).
 SUSPICION = "|".join(
@@ -77,7 +78,7 @@ SUSPICION = "|".join(
         rf"{_NAME_CONTEXT}|{_ROLE_CONTEXT}|(?:我是|本人[是叫]?|这里是)\s?[{_SURNAMES}]",
         rf"[{_FAIRLY_COMMON}]\p{{Han}}{{0,2}}(?:先生|女士|小姐|太太)|[{_COMMON}](?:师傅|经理|阿姨|大姐|大哥)",
         rf"(?:{_COMPOUND})",
-        r"微信|薇信|威信|v信|(?i:wx|vx|wechat|weixin|qq)|扣扣",
+        r"微信|薇信|威信|(?i:wx|vx|wechat|weixin|qq|v信|加v|v[:：])|扣扣",
         rf"地址|住|送到|寄到|寄往|(?:{_ROAD})\s?[{_NUMERAL}０-９]|[{_NUMERAL}０-９A-Za-z](?:栋|幢|座|单元|号)",
         rf"[{_PROVINCES}][A-HJ-NP-Z]",
     )
@@ -181,7 +182,7 @@ _NUMBER_RULES = _rules(
 )
 _WECHAT_RULES = _rules(
     (
-        rf"(?i)((?<![A-Za-z])(?:微信|薇信|威信|weixin|wechat|wx|vx|v信)(?:号码?|id)?{_IS})"
+        rf"(?i)((?<![A-Za-z])(?:微信|薇信|威信|weixin|wechat|wx|vx|v信|加v|v(?=[:：]))(?:号码?|id)?{_IS})"
         r"(?:[A-Za-z][-_A-Za-z0-9]{5,19}(?![-_A-Za-z0-9])|(?:\+?86)?\d{6,12}(?!\d))",
         r"\1[微信]",
     ),
@@ -200,8 +201,8 @@ _PHONE_RULES = _rules(
 _SPOKEN_RULES = _rules((r"[幺一][三四五六七八九][零〇一二三四五六七八九幺两]{9}", "[手机号]"))
 _PLATE_RULES = _rules((rf"([{_PROVINCES}])[A-HJ-NP-Z][·•.\s]?([A-HJ-NP-Z0-9]{{5,6}})(?![A-Za-z0-9-])", _plate))
 _NAME_RULES = _rules(
-    (rf"((?:{_NAME_CONTEXT})(?:是|为|叫|：|:|\s)+){_NAME}", r"\1[姓名]"),
-    (rf"((?:我叫|名叫|姓名|收货人|收件人|联系人|寄件人|机主|持卡人)(?=[{_FAIRLY_COMMON}])){_NAME}", r"\1[姓名]"),
+    (rf"((?:{_NAME_CONTEXT}){_NAMED}+){_NAME}", r"\1[姓名]"),
+    (rf"((?:{_NAME_CONTEXT})(?=[{_FAIRLY_COMMON}])){_NAME}", r"\1[姓名]"),
     (rf"((?:{_ROLE_CONTEXT})(?:姓名)?(?:：|:)\s*){_NAME}", r"\1[姓名]"),
     (
         rf"((?:我是|本人(?:是|叫)?|这里是)\s?)(?!常客|安装|高级|黄金|白金|金牌|新|老客|应届|顾客|单位|住户|商户){_NAME}{_END}",
@@ -218,7 +219,7 @@ _NAME_RULES = _rules(
 _NAME_SIGN = re.compile(
     rf"{_NAME_CONTEXT}|{_ROLE_CONTEXT}|我是|本人|这里是|先生|女士|小姐|太太|师傅|经理|阿姨|大姐|大哥"
 )
-_WECHAT_SIGN = re.compile("微信|薇信|威信|[wWvV][xX]|[wW]e|[vV]信")
+_WECHAT_SIGN = re.compile("微信|薇信|威信|[wWvV][xX]|[wW]e|[vV][信:：]|加[vV]")
 _PLATE_SIGN = re.compile(rf"[{_PROVINCES}][A-HJ-NP-Z]")
 _ADDRESS_SIGN = re.compile(rf"(?:{_ROAD}|{_ESTATE})\s?[A-Za-z{_NUMERAL}]|期\s?\d")
 _ADDRESS_LEAD_SIGN = re.compile("地址|住|送到|寄到|寄往")
