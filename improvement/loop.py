@@ -23,9 +23,6 @@ from improvement.ops.models import Alert, Card
 from improvement.rules import load_rules
 from warehouse.connection import open_published
 
-# Days are only looked at where something may change: a spell begins, gets old enough for a card, or ends.
-_EVENT_OFFSETS = sorted({0, *opening.LASTING_DAYS.values()})
-
 
 @dataclass
 class LoopReport:
@@ -131,7 +128,13 @@ def _bind(spells: list[Spell], desk: opening.Desk) -> dict[int, Alert]:
 def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, report: LoopReport) -> None:
     """Play the days forward: who explains whom, which alerts get a card, what the alert rows say at the end."""
     last = len(desk.mart.calendar) - 1
-    events = {last} | {s.fired + offset for s in spells for offset in _EVENT_OFFSETS if s.fired + offset <= last}
+    # Days on which a spell begins or may get old enough for a card; nothing changes on other days.
+    events = {last} | {
+        s.fired + offset
+        for s in spells
+        for offset in range(max(opening.lasting_days(s).values()) + 1)
+        if s.fired + offset <= last
+    }
     owner: dict[int, Spell] = {}
     for day in sorted(events):
         active = [spell for spell in spells if spell.is_active(day)]
@@ -144,9 +147,7 @@ def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, 
         for spell in active:
             row = rows[id(spell)]
             if row.card_id is None and opening.deserves_card(spell, day):
-                explained = [rows[id(other)].card_id for other in active if other.inhibited_by is spell]
-                siblings = [c for c in (desk.session.get(Card, card_id) for card_id in explained if card_id) if c]
-                opened = opening.card_for(spell, day, siblings, desk)
+                opened = opening.card_for(spell, day, _relatives(spell, active, rows, desk), desk)
                 if opened is not None:
                     row.card_id = opened.card.card_id
                     if opened.kind == "opened":
@@ -154,11 +155,26 @@ def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, 
                     elif opened.kind == "reopened":
                         report.cards_reopened.append(opened.card.card_id)
         for spell in active:
+            if spell.inhibited_by is not None and rows[id(spell)].card_id is not None:
+                opening.sharpen(rows[id(spell)].card_id, spell, day, desk)
             if spell.inhibited_by is not None and rows[id(spell)].card_id is None:
                 rows[id(spell)].card_id = rows[id(spell.inhibited_by)].card_id
     for spell in spells:
         _write(spell, rows[id(spell)], owner.get(id(spell)), rows, desk)
     _refresh_cards(spells, rows, desk)
+
+
+def _relatives(spell: Spell, active: list[Spell], rows: dict[int, Alert], desk: opening.Desk) -> list[Card]:
+    """Cards of active alerts that this one explains, is a part of, or is the whole of."""
+    found: dict[str, Card] = {}
+    for other in active:
+        card_id = rows[id(other)].card_id
+        is_part = other.scope.contains(spell.scope) or spell.scope.contains(other.scope)
+        if card_id and other is not spell and (other.inhibited_by is spell or (is_part and other.scope.pairs)):
+            card = desk.session.get(Card, card_id)
+            if card is not None and opening.is_kindred(card, spell):
+                found[card_id] = card
+    return sorted(found.values(), key=lambda card: card.card_id)
 
 
 def _write(spell: Spell, row: Alert, owner: Spell | None, rows: dict[int, Alert], desk: opening.Desk) -> None:
@@ -186,11 +202,11 @@ def _write(spell: Spell, row: Alert, owner: Spell | None, rows: dict[int, Alert]
 
 
 def _refresh_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk) -> None:
-    """Figures of open cards whose alert was seen in the last days; older ones can't have changed."""
+    """Figures of open cards whose alert was seen in the last days; older ones hardly change."""
     last = len(desk.mart.calendar) - 1
     for spell in spells:
         card_id = rows[id(spell)].card_id
-        if card_id is None or last - spell.last_seen > opening.LASTING_DAYS["yellow"]:
+        if card_id is None or last - spell.last_seen > opening.REFRESH_DAYS:
             continue
         card = desk.session.get(Card, card_id)
         if card is not None and card.state not in states.ENDED:

@@ -177,12 +177,12 @@ def daily_counts(
     inside = frame[(frame["day"] >= 0) & (frame["day"] < length)]
     if dimensions == ("all",):
         return [("all",)], np.bincount(inside["day"], minlength=length)[None, :].astype(float)
-    grouped = inside.groupby([*dimensions], observed=True, dropna=True)
-    codes = grouped.ngroup().to_numpy()
-    known = codes >= 0
-    names = [key if isinstance(key, tuple) else (key,) for key in grouped.groups]
+    inside = inside.dropna(subset=list(dimensions))
+    codes = inside.groupby([*dimensions], observed=True).ngroup().to_numpy()
+    _, first_rows = np.unique(codes, return_index=True)
+    names = list(inside[[*dimensions]].iloc[first_rows].itertuples(index=False, name=None))
     counts = np.zeros((len(names), length))
-    np.add.at(counts, (codes[known], inside["day"].to_numpy()[known]), 1.0)
+    np.add.at(counts, (codes, inside["day"].to_numpy()), 1.0)
     kept = [i for i, name in enumerate(names) if counts[i].sum() >= minimum_total and _is_known(dimensions, name)]
     return [tuple(str(part) for part in names[i]) for i in kept], counts[kept]
 

@@ -24,12 +24,14 @@ Floats = npt.NDArray[np.float64]
 WINDOWS = (1, 3, 7)
 GAP_DAYS = 3
 HISTORY_DAYS = 182
-MINIMUM_HISTORY_DAYS = 28
+MINIMUM_HISTORY_DAYS = 56
 # Weight of a baseline day halves with this age.
 HALF_LIFE_DAYS = 35.0
 # A trend counts by what exceeds this many times its own variance; no more than that log growth is extrapolated.
 TREND_CAUTION = 4.0
 MAXIMUM_GROWTH = 0.3
+# Pseudo-counts behind the level shared by all series.
+LEVEL_PSEUDO_COUNTS = 0.5
 # Pseudo-counts behind the profile shared by all series, and behind the prior of the shared holiday factors.
 PROFILE_PSEUDO_COUNTS = 30.0
 HOLIDAY_PSEUDO_COUNTS = 60.0
@@ -40,9 +42,9 @@ ESTIMATION_INFLATION = 1.12
 DISPERSION_PSEUDO_WINDOWS = 10.0
 # Residuals beyond this many standard deviations lose weight quadratically.
 OUTLIER_SD = 3.5
-# A series may take part in a campaign's planned lift more or less than the whole does: 1 ± 1 times as much before
-# anything is known, and never surer than this.
-CAMPAIGN_RESPONSE_SD = 1.0
+# A series may take part in a campaign's planned lift more or less than the whole does: 1 ± 0.7 times as much
+# before anything is known, and never surer than this.
+CAMPAIGN_RESPONSE_SD = 0.7
 CAMPAIGN_LEAST_SD = 0.3
 CAMPAIGN_HIGHEST_RESPONSE = 6.0
 # Windows overlap, so that the smallest of three p-values is worth about this many independent tests.
@@ -146,8 +148,8 @@ def _campaign_response(counts: Floats, plain: Floats, lift: Floats, trust: Float
     planned = (weight * base * (lift[on] - 1.0)).sum(axis=1)
     excess = (weight * (counts[:, on] - base)).sum(axis=1)
     total = (weight * base * lift[on]).sum(axis=1)
-    # Campaigns differ by more than chance: a tenth of the total.
-    information = planned**2 / np.maximum(total + (0.1 * total) ** 2, 1e-9)
+    # Campaigns differ by more than chance: a twentieth of the total.
+    information = planned**2 / np.maximum(total + (0.05 * total) ** 2, 1e-9)
     prior = 1.0 / CAMPAIGN_RESPONSE_SD**2
     response = (prior + np.where(planned > 0, excess / np.maximum(planned, 1e-9), 0.0) * information) / (
         prior + information
@@ -168,9 +170,10 @@ def _fit(counts: Floats, exposure: Floats, lift: Floats, day_class: npt.NDArray[
     for _ in range(3):
         weight = weights * robust
         shape = base * profile[:, day_class]
-        level = ((weight * counts).sum(axis=1, keepdims=True) + 1e-3) / (
-            (weight * shape).sum(axis=1, keepdims=True) + 1e-3
-        )
+        seen, at_risk = (weight * counts).sum(axis=1, keepdims=True), (weight * shape).sum(axis=1, keepdims=True)
+        # What is new, a topic or a band of agents, starts near the rate that is common among its like.
+        common = seen.sum() / max(at_risk.sum(), 1e-9)
+        level = (seen + LEVEL_PSEUDO_COUNTS) / (at_risk + LEVEL_PSEUDO_COUNTS / max(common, 1e-9))
         profile = _profile(counts, level * base, weight, day_class)
         mean = np.maximum(level * base * profile[:, day_class], 1e-6)
         dispersion = _dispersion(counts, mean, trust * robust)

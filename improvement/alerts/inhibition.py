@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from improvement.alerts.spells import SEVERITY_RANK, Spell
 from improvement.mart import MartData
 
 # What is normal in the part of a scope that another scope shares, is counted over these days before the spell.
 REFERENCE_DAYS = 56
+OWN_SIGNIFICANCE = 1e-3
 
 
 def explain(active: list[Spell], day: int, mart: MartData) -> None:
@@ -77,9 +79,9 @@ def _explains(source: Spell, spell: Spell, day: int, mart: MartData) -> bool:
     if excess <= 0:
         return True
     if source.scope.contains(spell.scope):
-        # A part of the source: nothing of its own unless it rises clearly more than the whole does.
-        whole = source.worst(day).over_ratio
-        return spell.worst(day).over_ratio < 2.0 * whole + 0.5
+        # A part of the source: nothing of its own unless it rises more than the whole does, beyond chance.
+        whole = max(source.growth(spell.started, day), 1.0)
+        return bool(stats.poisson.sf(observed - 1, expected * whole) > OWN_SIGNIFICANCE)
     if excess_shared / excess >= 0.7:
         return True
     over = rest_observed / max(rest_expected, 1e-9) - 1.0

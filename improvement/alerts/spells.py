@@ -61,6 +61,12 @@ class Spell:
         """Whether the spell was on at the end of that day."""
         return self.fired <= day and (self.resolved is None or day < self.resolved)
 
+    def is_high(self, day: int) -> bool:
+        """Whether that very day was clearly above expectation, or the condition met; a spike may be over already."""
+        if self.counts is None or self.daily_expected is None:
+            return any(measure.day == day for measure in self.history)
+        return bool(self.counts[day] >= (1.0 + self.rule.yellow_over) * self.daily_expected[day])
+
     def severity(self, day: int) -> str:
         """The worst colour up to that day."""
         worst = self.worst(day)
@@ -69,6 +75,13 @@ class Spell:
     def worst(self, day: int) -> Measure:
         """The measurement furthest over expectation up to that day."""
         return max((m for m in self.history if m.day <= day), key=lambda m: m.over_ratio)
+
+    def growth(self, since: int, day: int) -> float:
+        """Observed over expected count from one day to another; 1 where it is not about counts."""
+        if self.counts is None or self.daily_expected is None:
+            return 1.0
+        days = slice(since, day + 1)
+        return float(self.counts[days].sum() / max(np.nansum(self.daily_expected[days]), 1e-9))
 
     def surprise(self, day: int) -> float:
         """Log likelihood ratio of the counts since the start against their expectation (Kulldorff's scan statistic).

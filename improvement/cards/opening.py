@@ -20,9 +20,20 @@ from improvement.ops.models import Card, CardEvidence
 from improvement.rules import Rules
 from warehouse.connection import Warehouse
 
-# A spike must still be there the day after it was found; what is only yellow must last.
+# A spike must still be there the day after it was found; what is only yellow must last. Indicators are judged over
+# whole weeks: a bad week (the one around a long holiday, say) is no lasting problem yet.
 LASTING_DAYS = {"red": 1, "orange": 1, "yellow": 7}
+LASTING_DAYS_TARGET = {"red": 14, "orange": 14, "yellow": 21}
+LASTING_DAYS_TREND = {"red": 0, "orange": 7, "yellow": 14}
+# One scope may have several kinds of trouble; each is a card of its own.
+TROUBLES = {
+    "volume": ("ticket_count", "voice_count"),
+    "satisfaction": ("dissatisfied_count", "csat_mean", "csat_satisfied_share", "nps", "negative_share"),
+    "speed": ("first_response_minutes", "first_response_sla_met_share", "resolution_hours", "resolution_sla_met_share"),
+    "quality": ("first_contact_resolution_share", "reopen_share", "repeat_contact_share"),
+}
 RECURRENCE_DAYS = 180
+REFRESH_DAYS = 7
 DUE_DAYS = {"red": 7, "orange": 14, "yellow": 30}
 # What only social media talk about is no service problem.
 LEAST_TICKETS = 5
@@ -60,14 +71,32 @@ class Opened:
 def deserves_card(spell: Spell, day: int) -> bool:
     """Whether it has lasted long enough for its colour; everything else is for the evidence to say."""
     return (
-        spell.inhibited_by is None and spell.is_active(day) and day - spell.fired >= LASTING_DAYS[spell.severity(day)]
+        spell.inhibited_by is None
+        and spell.is_active(day)
+        and day - spell.fired >= lasting_days(spell)[spell.severity(day)]
+        and spell.is_high(day)
     )
+
+
+def lasting_days(spell: Spell) -> dict[str, int]:
+    """How many days each colour must last before it deserves a card."""
+    return {"count": LASTING_DAYS, "target": LASTING_DAYS_TARGET, "trend": LASTING_DAYS_TREND}[spell.rule.kind]
+
+
+def is_kindred(card: Card, spell: Spell) -> bool:
+    """Whether the card is about the alert's kind of trouble."""
+    return card.metric in _kindred(spell.rule.metric)
+
+
+def _kindred(metric: str) -> tuple[str, ...]:
+    """Metrics of the same kind of trouble."""
+    return next((metrics for metrics in TROUBLES.values() if metric in metrics), (metric,))
 
 
 def card_for(spell: Spell, day: int, siblings: list[Card], desk: Desk) -> Opened | None:
     """The card of an alert that deserves one: a sibling's, the old one of its scope, or a new one; None if none.
 
-    ``siblings``: cards of alerts that this one explains.
+    ``siblings``: cards of related alerts that are active now.
     """
     calendar = desk.mart.calendar
     today, started_on = calendar.day(day), calendar.day(spell.started)
@@ -80,7 +109,6 @@ def card_for(spell: Spell, day: int, siblings: list[Card], desk: Desk) -> Opened
         kind = _recur(card, spell, today, desk)
     elif card is None and siblings:
         card = siblings[0]
-        _sharpen(card, spell, today, desk)
     elif card is None:
         card = _open(spell, today, started_on, desk)
         kind = "opened"
@@ -102,6 +130,7 @@ def _same_scope(spell: Spell, started_on: date, session: Session) -> Card | None
         select(Card)
         .where(
             Card.scope_key == spell.scope.key,
+            Card.metric.in_(_kindred(spell.rule.metric)),
             Card.state != states.DUPLICATE,
             Card.last_seen_on >= started_on - timedelta(days=RECURRENCE_DAYS),
         )
@@ -135,22 +164,27 @@ def _recur(card: Card, spell: Spell, today: date, desk: Desk) -> str:
     return "recurred"
 
 
-def _sharpen(card: Card, spell: Spell, today: date, desk: Desk) -> None:
-    """A better explanation of what a card is about; the card follows while nobody works on it yet."""
-    if card.state != states.NEW or card.scope_key == spell.scope.key:
+def sharpen(card_id: str | None, spell: Spell, day: int, desk: Desk) -> None:
+    """Let a card that nobody works on yet follow to the alert that explains the one it was opened for."""
+    source = spell.inhibited_by
+    card = desk.session.get(Card, card_id)
+    if source is None or card is None or card.state != states.NEW or not is_kindred(card, source):
+        return
+    if card.scope_key != spell.scope.key or card.scope_key == source.scope.key:
         return
     before = card.scope_label
-    _describe(card, spell, desk)
+    _describe(card, source, desk)
     append_transition(
         desk.session,
         card,
         "evidence",
-        occurred_at=desk.end_of(today),
+        occurred_at=desk.end_of(desk.mart.calendar.day(day)),
         actor=states.SYSTEM,
         from_value=before,
         to_value=card.scope_label,
         reason="范围更准确",
     )
+    refresh(card, source, day, None, desk)
 
 
 def _open(spell: Spell, today: date, started_on: date, desk: Desk) -> Card:
@@ -206,6 +240,8 @@ def title(spell: Spell, desk: Desk) -> str:
             spell.rule.metric, "咨询投诉激增"
         )
         since = desk.mart.calendar.day(spell.started)
+        if worst.expected < 1.0:
+            return f"{label} {what}:{since:%m-%d} 起由几乎没有到 {worst.window_days} 天 {worst.observed:.0f} 件"
         return f"{label} {what}:{since:%m-%d} 起为预期的 {1.0 + worst.over_ratio:.1f} 倍"
     name = desk.rules.indicator_names.get(spell.rule.metric, spell.rule.metric)
     unit = desk.rules.indicator_units.get(spell.rule.metric, "")
@@ -261,7 +297,7 @@ def refresh(card: Card, spell: Spell, day: int, evidence: Evidence | None, desk:
     if card.severity is None or SEVERITY_RANK[severity] > SEVERITY_RANK[card.severity]:
         card.severity = severity
     card.last_seen_on = max(card.last_seen_on, calendar.day(until))
-    if card.scope_key != spell.scope.key:
+    if (card.scope_key, card.metric) != (spell.scope.key, spell.rule.metric):
         return
     card.voice_count, card.customer_count = evidence.voice_count, evidence.customer_count
     card.vip_share, card.negative_share = evidence.vip_share, evidence.negative_share

@@ -1,7 +1,8 @@
 """The statistics of an effect: one daily series, a baseline and two or more evaluation periods.
 
 Counts and shares: quasi-Poisson regression with log link; the control's daily count is the offset and carries
-weekday, holiday and campaign tides. Durations and scores: weighted regression of daily means. The standard error is
+weekday, holiday and campaign tides. Durations: the same on their sum, as a ratio of (winsorised) means. Scores:
+weighted regression of daily means. The standard error is
 the larger of the model's (dispersion estimated) and Newey and West's (autocorrelation up to a week).
 """
 
@@ -21,6 +22,7 @@ Verdict = Literal["improved", "not_improved", "worse"]
 
 # One-sided error of "improved" and of "worse".
 ALPHA = 0.05
+AGREEING_PERIODS = 0.75
 AUTOCORRELATION_DAYS = 7
 # From this mean on a series carries a weekday profile of its own.
 LEAST_WEEKLY_COUNT = 10.0
@@ -40,21 +42,30 @@ class Estimate:
     method: str
 
     def verdict(self, lower_is_better: bool) -> Verdict:
-        """Improved or worse only where the interval says so and every period points the same way."""
+        """Improved or worse only where the interval says so and the periods agree: both of two, three of four."""
         sign = 1.0 if lower_is_better else -1.0
         low, high = sorted((sign * self.change_ratio_low, sign * self.change_ratio_high))
         periods = [sign * ratio for ratio in self.period_ratios]
-        if high < 0 and all(ratio < 0 for ratio in periods):
+        if high < 0 and np.mean([ratio < 0 for ratio in periods]) >= AGREEING_PERIODS:
             return "improved"
-        if low > 0 and all(ratio > 0 for ratio in periods):
+        if low > 0 and np.mean([ratio > 0 for ratio in periods]) >= AGREEING_PERIODS:
             return "worse"
         return "not_improved"
 
 
 def estimate_counts(
-    counts: Floats, exposure: Floats, weekday: npt.NDArray[np.int64], period: npt.NDArray[np.int64], what: str
+    counts: Floats,
+    exposure: Floats,
+    weekday: npt.NDArray[np.int64],
+    period: npt.NDArray[np.int64],
+    what: str,
+    *,
+    is_a_day: bool = False,
 ) -> Estimate:
-    """The effect on counts. ``exposure``: what they are proportional to, > 0; ``period``: 0 baseline, 1, 2 … after."""
+    """The effect on counts. ``exposure``: what they are proportional to, > 0; ``period``: 0 baseline, 1, 2 … after.
+
+    The means are counts a day where ``is_a_day``, else counts per exposure.
+    """
     keep = exposure > 0
     counts, exposure, weekday, period = counts[keep], exposure[keep], weekday[keep], period[keep]
     after = (period > 0).astype(float)
@@ -70,51 +81,43 @@ def estimate_counts(
     slope, freedom = float(plain.params[1]), len(counts) - design.shape[1]
     rate = [float(counts[period == p].sum() / exposure[period == p].sum()) for p in range(int(period.max()) + 1)]
     width = float(stats.t.ppf(1 - ALPHA, freedom)) * error
+    by = np.ones_like(counts) if is_a_day else exposure
+    mean = [float(counts[at].sum() / by[at].sum()) for at in (period == 0, period > 0)]
     return Estimate(
         float(np.expm1(slope)),
         float(np.expm1(slope - width)),
         float(np.expm1(slope + width)),
         float(2 * stats.t.sf(abs(slope / error), freedom)),
-        float(counts[period == 0].mean()),
-        float(counts[period > 0].mean()),
+        mean[0],
+        mean[1],
         tuple(r / max(rate[0], 1e-12) - 1.0 for r in rate[1:]),
         what,
     )
 
 
 def estimate_means(
-    totals: Floats,
-    number: Floats,
-    weekday: npt.NDArray[np.int64],
-    period: npt.NDArray[np.int64],
-    *,
-    log_scale: bool,
-    what: str,
+    totals: Floats, number: Floats, weekday: npt.NDArray[np.int64], period: npt.NDArray[np.int64], what: str
 ) -> Estimate:
-    """The effect on means: daily ``totals`` of ``number`` observations (of logarithms where ``log_scale``)."""
+    """The effect on the mean of ``number`` scores a day that sum up to ``totals``."""
     keep = number > 0
     totals, number, weekday, period = totals[keep], number[keep], weekday[keep], period[keep]
     after = (period > 0).astype(float)
-    mean = totals / number
-    design = _design(after, weekday, len(mean) >= 42)
-    model = sm.WLS(mean, design, weights=number)
+    design = _design(after, weekday, len(totals) >= 42)
+    model = sm.WLS(totals / number, design, weights=number)
     plain = model.fit()
     robust = model.fit(cov_type="HAC", cov_kwds={"maxlags": AUTOCORRELATION_DAYS, "use_correction": True})
     slope, error = float(plain.params[1]), max(float(plain.bse[1]), float(robust.bse[1]))
     level = [float(totals[period == p].sum() / number[period == p].sum()) for p in range(int(period.max()) + 1)]
-    freedom = len(mean) - design.shape[1]
+    freedom = len(totals) - design.shape[1]
     width = float(stats.t.ppf(1 - ALPHA, freedom)) * error
-    bounds = np.array([slope, slope - width, slope + width])
-    ratios = np.expm1(bounds) if log_scale else bounds / level[0]
-    overall = float(totals[period > 0].sum() / number[period > 0].sum())
     return Estimate(
-        float(ratios[0]),
-        float(ratios[1]),
-        float(ratios[2]),
+        slope / level[0],
+        (slope - width) / level[0],
+        (slope + width) / level[0],
         float(2 * stats.t.sf(abs(slope / error), freedom)),
-        float(np.exp(level[0])) if log_scale else level[0],
-        float(np.exp(overall)) if log_scale else overall,
-        tuple(float(np.expm1(value - level[0])) if log_scale else value / level[0] - 1.0 for value in level[1:]),
+        level[0],
+        float(totals[period > 0].sum() / number[period > 0].sum()),
+        tuple(value / level[0] - 1.0 for value in level[1:]),
         what,
     )
 

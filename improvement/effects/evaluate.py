@@ -24,7 +24,7 @@ PERIOD_DAYS = 14
 PERIODS = 2
 # Rare problems are watched longer; decided by the baseline alone, so that nobody waits for a wanted result.
 PERIODS_RARE = 4
-RARE_EXPECTED = 25.0
+RARE_EXPECTED = {"ticket_count": 25.0, "resolution_hours": 250.0, "negative_share": 60.0, "csat_mean": 60.0}
 LEAST_BASELINE = 10.0
 LEAST_BASELINE_DAYS = 21
 # A problem that was there this long after it was found is no chance spike: its days describe what the action met.
@@ -32,6 +32,7 @@ SUSTAINED_DAYS = 28
 # Tickets of the last days must get the chance to be resolved.
 RESOLUTION_LAG_DAYS = 10
 LEAST_CONTROL_A_DAY = 15.0
+WINSORISED_QUANTILE = 0.95
 LOWER_IS_BETTER = {"ticket_count": True, "resolution_hours": True, "negative_share": True, "csat_mean": False}
 
 
@@ -115,7 +116,7 @@ def _evaluate(
     if len(days) < LEAST_BASELINE_DAYS or amount < LEAST_BASELINE:
         return result("not_yet_knowable", today, method=f"基线不足:{len(days)} 天、{amount:.0f} 件")
     expected = amount / len(days) * PERIOD_DAYS * PERIODS
-    periods = PERIODS if expected >= RARE_EXPECTED else PERIODS_RARE
+    periods = PERIODS if expected >= RARE_EXPECTED[metric] else PERIODS_RARE
     windows = Windows(int(days[0]), int(days[-1]) + 1, done + 1, done + 1 + PERIOD_DAYS * periods)
     lag = RESOLUTION_LAG_DAYS if metric == "resolution_hours" else 0
     knowable = windows.evaluation_to - 1 + lag
@@ -211,14 +212,16 @@ class _Series:
             negative = voices[voices["sentiment_label"] == "negative"]
             return cls(metric, _by_day(negative, length), _by_day(voices, length), zeros)
         if metric == "resolution_hours":
-            values = _ticket_hours(warehouse, mart)
-            frame = mart.tickets.merge(values, on="ticket_key")
-            frame = frame[scope.mask(frame) & (frame["hours"] > 0)]
+            frame = mart.tickets.merge(_ticket_hours(warehouse), on="ticket_key")
+            # Robust: single tickets that lie around for months don't decide.
+            frame["hours"] = frame["hours"].clip(upper=frame["hours"].quantile(WINSORISED_QUANTILE))
+            inside = frame.loc[scope.mask(frame)]
+            others = frame.loc[~_neighbours(scope, frame)]
             return cls(
                 metric,
-                _by_day(frame, length, np.log(frame["hours"].to_numpy())),
-                _by_day(frame, length),
-                zeros,
+                _by_day(inside, length, inside["hours"].to_numpy()),
+                _by_day(inside, length),
+                _weekly_mean(_by_day(others, length, others["hours"].to_numpy()), _by_day(others, length)),
             )
         scores = warehouse.query("select feedback_key, csat_score from mart.fct_feedback where csat_score is not null")
         frame = mart.ratings.merge(scores.to_pandas(), on="feedback_key")
@@ -250,14 +253,19 @@ class _Series:
             has_control = control.mean() >= LEAST_CONTROL_A_DAY
             exposure = (control + 1.0) / (control.mean() + 1.0) if has_control else np.ones_like(total)
             what = "准泊松回归" + (",其余问题作对照" if has_control else ",无对照")
-            return estimate_counts(total, exposure, weekday, chosen, what + ",星期效应,稳健标准误")
+            return estimate_counts(total, exposure, weekday, chosen, what + ",星期效应,稳健标准误", is_a_day=True)
         if self.metric == "negative_share":
             return estimate_counts(total, number, weekday, chosen, "准泊松回归(占比),星期效应,稳健标准误")
         if self.metric == "resolution_hours":
-            return estimate_means(
-                total, number, weekday, chosen, log_scale=True, what="对数时长加权回归(几何平均),星期效应,稳健标准误"
+            # How long everything else takes carries staffing and backlog; where there is nothing else, it is level.
+            given, usual = number > 0, self.control[used]
+            has_control = bool((usual[given] > 0).all())
+            exposure = number * (usual / usual.mean()) if has_control else number
+            what = "准泊松回归(均值之比,截尾)" + (",其余问题作对照" if has_control else ",无对照")
+            return estimate_counts(
+                total[given], exposure[given], weekday[given], chosen[given], what + ",星期效应,稳健标准误"
             )
-        return estimate_means(total, number, weekday, chosen, log_scale=False, what="得分加权回归,星期效应,稳健标准误")
+        return estimate_means(total, number, weekday, chosen, "得分加权回归,星期效应,稳健标准误")
 
 
 def _without_campaigns(period: npt.NDArray[np.int64], lift: Floats) -> npt.NDArray[np.int64]:
@@ -273,13 +281,21 @@ def _by_day(frame: pd.DataFrame, length: int, weights: npt.NDArray[Any] | None =
     return result
 
 
+def _weekly_mean(total: Floats, number: Floats) -> Floats:
+    """The mean of the week around each day; 0 where there is nothing."""
+    week = np.ones(7)
+    around = np.convolve(number, week, mode="same")
+    mean: Floats = np.convolve(total, week, mode="same") / np.maximum(around, 1.0)
+    return mean
+
+
 def _neighbours(scope: Scope, tickets: pd.DataFrame) -> pd.Series:
     """What can't be control: the same problem anywhere; without a problem in the scope, the scope itself."""
     subtype = scope.get("problem_subtype")
     return Scope((("problem_subtype", subtype),)).mask(tickets) if subtype else scope.mask(tickets)
 
 
-def _ticket_hours(warehouse: Warehouse, mart: MartData) -> pd.DataFrame:
+def _ticket_hours(warehouse: Warehouse) -> pd.DataFrame:
     frame: pd.DataFrame = warehouse.query(
         "select ticket_key, resolution_business_seconds / 3600.0 as hours from mart.fct_tickets"
         " where resolution_business_seconds is not null"
