@@ -18,20 +18,21 @@ from ingest.sources import DECISIONS
 
 
 @task
-def judge() -> str:
+def judge() -> dict[str, int]:
     """Alerts, cards and effects in the ops database, from the published mart."""
     from improvement.loop import run
 
-    return str(run(SETTINGS, as_of_on(get_current_context(), SETTINGS)))
+    report = run(SETTINGS, as_of_on(get_current_context(), SETTINGS))
+    return {"alerts": report.alerts_active, "opened": len(report.cards_opened), "open cards": report.cards_open}
 
 
 @task(pool=WRITER_POOL)
-def load_decisions() -> list[str]:
+def load_decisions() -> dict[str, int]:
     """Load what was decided from the ops database."""
     from ingest.load import ingest_source
 
     reports = ingest_source(SETTINGS, DECISIONS, Interval(), get_current_context()["run_id"])
-    return [str(report) for report in reports]
+    return {report.entity: report.loaded + report.merged for report in reports}
 
 
 @task(outlets=[REPORT])

@@ -1,8 +1,8 @@
 """Load what the sources of one domain delivered, masked, into the raw tables.
 
 One task a source, each by itself: a source that fails is retried and stops nobody else; what the others delivered is
-built and published without it. Rows that break the contract go to the quarantine with rule, value and remedy. Loading
-the same days again changes nothing.
+built and published without it. Rows that break the contract go to the quarantine with rule, value and remedy. Each run
+also looks back a week for files that came late or were corrected. Loading the same days again changes nothing.
 
 **To load other days**, trigger with `from_on` and `to_on` (the end is exclusive), or `everything`.
 """
@@ -24,7 +24,7 @@ def load_task(source: str) -> Any:
     asset = raw_asset(source)
 
     @task(task_id=source, pool=WRITER_POOL, priority_weight=LOAD_PRIORITY, outlets=[asset])
-    def load() -> list[str]:
+    def load() -> dict[str, dict[str, int]]:
         from ingest.load import ingest_source
 
         context = get_current_context()
@@ -35,7 +35,14 @@ def load_task(source: str) -> Any:
             "from_on": interval.from_on.isoformat() if interval.from_on else None,
             "to_on": interval.to_on.isoformat() if interval.to_on else None,
         }
-        return [str(report) for report in reports]
+        return {
+            f"{report.entity} from {report.origin}": {
+                "loaded": report.loaded,
+                "changed": report.merged,
+                "quarantined": report.quarantined,
+            }
+            for report in reports
+        }
 
     return load()
 

@@ -10,12 +10,16 @@ from zoneinfo import ZoneInfo
 from huiyin.config import Settings
 from huiyin.interval import Interval
 
+# Loading a day again costs little: files that haven't changed are skipped, rows that haven't changed stay.
+LOOK_BACK = timedelta(days=7)
+
 
 def interval_of(context: Mapping[str, Any], settings: Settings) -> Interval:
     """The local days to load.
 
     The parameters ``from_on`` and ``to_on`` win; ``everything`` leaves both sides open; a scheduled run loads the
-    days of its data interval; a run without one loads yesterday. Raises ``ValueError`` for an empty interval.
+    days of its data interval (a run without one: yesterday) and looks back for what came late or was corrected.
+    Raises ``ValueError`` for an empty interval.
     """
     params = context["params"]
     if params["from_on"] or params["to_on"]:
@@ -24,10 +28,9 @@ def interval_of(context: Mapping[str, Any], settings: Settings) -> Interval:
         return Interval()
     zone = ZoneInfo(settings.timezone)
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    if start is None or end is None:
-        today = datetime.now(zone).date()
-        return Interval(today - timedelta(days=1), today)
-    return Interval(start.astimezone(zone).date(), end.astimezone(zone).date())
+    to_on = (end or datetime.now(zone)).astimezone(zone).date()
+    from_on = start.astimezone(zone).date() if start else to_on - timedelta(days=1)
+    return Interval(from_on - LOOK_BACK, to_on)
 
 
 def _day(value: str | None) -> date | None:

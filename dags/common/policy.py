@@ -39,7 +39,9 @@ class RetryWhatTimeMends(RetryPolicy):
         """Decide in the task's process, where the warehouse's errors may be imported."""
         from warehouse.connection import WarehouseError, WarehouseFullError
 
-        mends_itself = isinstance(exception, WarehouseError) and not isinstance(exception, WarehouseFullError)
+        # Rooms wrap a warehouse error to name their source.
+        origin = exception.__cause__ if isinstance(exception.__cause__, WarehouseError) else exception
+        mends_itself = isinstance(origin, WarehouseError) and not isinstance(origin, WarehouseFullError)
         if isinstance(exception, HuiyinError) and not mends_itself:
             return RetryDecision.fail(reason=f"needs a person: {exception}")
         return RetryDecision.default()
