@@ -110,6 +110,7 @@ TEXT: dict[str, str] = {
     "card_actions": "Measures",
     "card_no_actions": "no measure yet",
     "card_verbatims": "Verbatims (masked, {count})",
+    "card_verbatims_printed": " – the first 3 in print",
     "card_no_verbatims": "no verbatims were kept",
     "card_more": "The other {count} open cards",
     "card_recently_closed": "Cards closed in the last 90 days",

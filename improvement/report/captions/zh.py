@@ -114,6 +114,7 @@ TEXT: dict[str, str] = {
     "card_actions": "改进措施",
     "card_no_actions": "尚无改进措施",
     "card_verbatims": "客户原话（已脱敏，{count} 条）",
+    "card_verbatims_printed": "——打印稿只列前 3 条",
     "card_no_verbatims": "没有保存客户原话",
     "card_more": "其余 {count} 张处理中的卡片",
     "card_recently_closed": "近 90 天关闭的卡片",
