@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from huiyin.config import Settings
+from huiyin.config import Settings, load_settings
 from huiyin.errors import HuiyinError
 
 WRITER_POOL = "warehouse_writer"
@@ -192,4 +193,8 @@ def _secret(file: Path, make: Callable[[], str]) -> str:
 
 
 if __name__ == "__main__":
-    migrate()
+    if sys.argv[1:] == ["--export"]:
+        for key, setting in airflow_environment(load_settings()).items():
+            print(f"export {key}={shlex.quote(setting)}")
+    else:
+        migrate()
