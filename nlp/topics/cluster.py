@@ -21,7 +21,7 @@ FEWEST_TOPICS, MOST_TOPICS = 20, 60
 
 # Smallest cluster as a share of the texts, from fine to coarse.
 _CLUSTER_SHARES = (1 / 400, 1 / 250, 1 / 160, 1 / 100)
-_SMALLEST_CLUSTER = 5
+_SMALLEST_CLUSTER = 10
 
 
 class GuardedClusterer:

@@ -51,7 +51,8 @@ class Centroids:
         topics = range(int(labels.max()) + 1)
         directions = unit(np.stack([centred[labels == topic].mean(axis=0) for topic in topics]))
         minimum = [np.quantile(centred[labels == topic] @ directions[topic], _FAR_SHARE) for topic in topics]
-        return cls(middle, directions, np.array(minimum, np.float32))
+        # A narrow topic must not refuse what is nearer to it than most topics ask for.
+        return cls(middle, directions, np.minimum(minimum, np.median(minimum)).astype(np.float32))
 
 
 @dataclass(frozen=True)
