@@ -17,7 +17,7 @@ from improvement.report.sections.alerts import alerts
 from improvement.report.sections.cards import cards
 from improvement.report.sections.context import Context
 from improvement.report.sections.headline import headline
-from improvement.report.sections.indicators import indicator_tiles
+from improvement.report.sections.indicators import indicators
 from improvement.report.sections.quality import quality
 from improvement.report.sections.tables import tables
 from improvement.report.sections.topics import topics
@@ -51,7 +51,6 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         t=text,
         say=context.say,
         as_of_on=periods.as_of_on,
-        is_month_complete=periods.is_month_complete,
         report_of=context.say("report_of", day=numbers.day(periods.as_of_on)),
         period=context.say(
             "period",
@@ -64,7 +63,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         contents=[(name, text[f"{name}_title"]) for name in _SECTIONS],
         workbook=workbook,
         headline=headline(context),
-        indicators=indicator_tiles(context),
+        indicators=indicators(context),
         cards=cards(context),
         alerts=alerts(context),
         topics=topics(context),

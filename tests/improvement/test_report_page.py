@@ -288,3 +288,13 @@ def test_on_paper_the_charts_fit_and_the_verbatims_lie_open(settings: Settings, 
     )
     assert all(drawing <= place + 1 for place, drawing in widths)
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_day_after_the_data_end_is_told_and_shows_the_last_month_there_is(
+    settings: Settings, open_page: Watched
+) -> None:
+    publish_mart(settings.published_file)
+    page = open_page(write_report(settings, date(2026, 1, 15)))
+    assert page.locator(".extent-note").inner_text() == "工单数据只到 2025年12月31日，晚于此日的情况不在报告中。"
+    assert page.locator("#indicators ~ .lead").inner_text().startswith("2025年12月")
+    assert "较上月（整月）" not in page.locator(".tiles").inner_text()

@@ -57,6 +57,7 @@ TEXT: dict[str, str] = {
     "say_actions_overdue": "{count} are overdue",
     "say_actions_in_time": "none is overdue",
     "say_actions_none": "No measure has been recorded yet.",
+    "indicators_month": "{month}; dashed: target",
     "target": "Target",
     "target_bound": "target {bound}",
     "bound_at_most": "≤ {value}",

@@ -60,6 +60,7 @@ TEXT: dict[str, str] = {
     "say_actions_in_time": "没有逾期的措施",
     "say_actions_none": "还没有登记改进措施。",
     # indicators
+    "indicators_month": "{month}，虚线为目标",
     "target": "目标",
     "target_bound": "目标 {bound}",
     "bound_at_most": "≤ {value}",

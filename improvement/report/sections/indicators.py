@@ -33,11 +33,17 @@ def indicator_value(code: str, numerator: float | None, denominator: float | Non
     return numerator / denominator * (100 if code == "nps" else 1)
 
 
-def indicator_tiles(context: Context) -> list[View]:
-    """One tile for each key indicator, also for those that the sources give no data for."""
+def indicators(context: Context) -> View:
+    """One tile for each key indicator, also for those that the sources give no data for, and which month it is."""
     months = {row["indicator_code"]: row for row in context.rows.summary_month}
     weeks = {row["indicator_code"]: row for row in context.rows.summary_week}
-    return [_tile(context, code, months.get(code), weeks.get(code)) for code in TILES]
+    month_on: date | None = next((row["period_start_on"] for row in months.values()), None)
+    is_over = context.periods.is_month_complete or month_on != context.periods.month_start_on
+    return {
+        "month": "" if month_on is None else context.say("indicators_month", month=context.numbers.month(month_on)),
+        "against": context.text["against_previous" if is_over else "against_previous_partial"],
+        "tiles": [_tile(context, code, months.get(code), weeks.get(code)) for code in TILES],
+    }
 
 
 def _tile(context: Context, code: str, month: Row | None, week: Row | None) -> View:
