@@ -1,0 +1,258 @@
+"""One whole run of the demo company, as a newcomer makes it, judged against its truth and an own reading of its files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+SCALE = "0.15"
+# Kinds whose values can't occur by chance; names of two characters can.
+UNMISTAKABLE = ("mobile", "landline", "id_card", "bank_card", "email", "wechat", "order_number")
+
+
+@dataclass
+class Run:
+    """A finished run: its folder and what it printed."""
+
+    var: Path
+    printed: str
+
+    @property
+    def truth(self) -> Path:
+        return self.var / "demo" / "ground_truth"
+
+    def query(self, sql: str) -> pd.DataFrame:
+        with duckdb.connect(str(self.var / "published" / "huiyin.duckdb"), read_only=True) as mart:
+            return mart.sql(sql).df()
+
+    @cached_property
+    def stories(self) -> dict[str, dict[str, Any]]:
+        stories = json.loads((self.truth / "stories.json").read_text(encoding="utf-8"))
+        return {story["story_id"]: story for story in stories}
+
+    def delivered(self, name: str) -> pd.DataFrame:
+        """All daily CSV files of that name, read by pandas alone, the last delivery of a key winning."""
+        frames = []
+        for file in sorted((self.var / "demo" / "tickets").glob(f"*/{name}.csv")):
+            content = file.read_bytes()
+            try:
+                text = content.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                text = content.decode("gb18030")
+            header, *lines = text.splitlines()
+            width = header.count(",")
+            rows = [line.split(",") for line in lines if line.count(",") == width and '"' not in line]
+            frames.append(pd.DataFrame(rows, columns=header.split(",")))
+        return pd.concat(frames, ignore_index=True)
+
+
+def demo(var: Path) -> str:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("HUIYIN_")}
+    ended = subprocess.run(
+        [str(Path(sys.executable).parent / "huiyin"), "--var", str(var), "demo", "--scale", SCALE],
+        env=clean | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    var = tmp_path_factory.mktemp("whole")
+    return Run(var, demo(var))
+
+
+def test_it_says_where_to_look_and_the_places_are_there(run: Run) -> None:
+    for place in ("reports/latest.html", "published/huiyin.duckdb", "data_docs/index.html"):
+        assert str(run.var / place) in run.printed
+        assert (run.var / place).stat().st_size > 1000
+
+
+def test_every_public_mart_is_published_and_has_rows(run: Run) -> None:
+    marts = (
+        "dim_date dim_customer dim_agent dim_channel dim_topic dim_service_window fct_tickets fct_ticket_events"
+        " fct_sla fct_feedback fct_sentiment fct_topic_daily fct_alerts fct_cards fct_actions fct_action_effects"
+        " agg_indicator_summary agg_problem_response agg_action_tracking"
+    ).split()
+    for mart in marts:
+        assert run.query(f"select count(*) as n from mart.{mart}").n[0] > 0, mart
+
+
+def test_first_response_times_equal_an_own_computation_from_the_files(run: Run) -> None:
+    tickets = run.delivered("tickets").drop_duplicates("工单编号", keep="last").set_index("工单编号")
+    created = pd.to_datetime(tickets["创建时间"], errors="coerce", format="%Y-%m-%d %H:%M:%S")
+    messages = run.delivered("messages").drop_duplicates("消息编号", keep="last")
+    replies = messages[(messages["发送人角色"] == "客服") & (messages["是否公开"] == "是")]
+    first = pd.to_datetime(replies["发送时间"], errors="coerce", format="%Y-%m-%d %H:%M:%S").groupby(
+        replies["工单编号"]
+    )
+    expected = (first.min() - created).dt.total_seconds().dropna()
+    mart = run.query("select ticket_id, first_response_seconds as seconds from mart.fct_tickets").set_index("ticket_id")
+    both = mart.join(expected.rename("expected"), how="inner").dropna()
+    assert len(both) > 0.8 * len(mart)
+    assert ((both.seconds - both.expected).abs() < 1).mean() > 0.999
+
+
+def test_ratings_equal_an_own_computation_from_the_files(run: Run) -> None:
+    surveys = pd.concat(pd.read_parquet(file) for file in sorted((run.var / "demo" / "surveys").glob("*.parquet")))
+    kind, identifier, score = (
+        next(c for c in surveys.columns if surveys[c].astype(str).str.fullmatch(p).mean() > 0.95)
+        for p in (r"csat|nps", r"[A-Z]+[-0-9]+", r"\d+(\.0)?")
+    )
+    surveys = surveys.drop_duplicates(identifier, keep="last")
+    expected = surveys[surveys[kind] == "csat"][score].astype(float)
+    found = run.query("select csat_score from mart.fct_feedback where kind = 'csat' and csat_score is not null")
+    assert len(found) == pytest.approx(len(expected), rel=0.01)
+    assert found.csat_score.mean() == pytest.approx(expected.mean(), abs=0.01)
+
+
+def test_no_ticket_is_lost_between_the_files_and_the_mart(run: Run) -> None:
+    delivered = run.delivered("tickets")
+    well_formed = delivered[delivered["工单编号"].str.len() > 0]
+    counted = run.query("select sum(ticket_count) as n from mart.agg_ticket_reconciliation").n[0]
+    with duckdb.connect(str(run.var / "warehouse.duckdb"), read_only=True) as warehouse:
+        quarantined = warehouse.sql("select count(*) from quarantine.tickets").fetchall()[0][0]
+        unbalanced = warehouse.sql(
+            "select * from raw.load_audit where error is null and fetched <> loaded + merged + unchanged + quarantined"
+        ).fetchall()
+    assert unbalanced == []
+    assert counted <= well_formed["工单编号"].nunique() <= counted + quarantined
+
+
+def test_flagged_test_tickets_are_kept_out_of_the_mart(run: Run) -> None:
+    truth = pd.read_parquet(run.truth / "tickets.parquet")
+    reported = set(run.query("select ticket_id from mart.fct_tickets").ticket_id)
+    tests = set(truth[truth.is_test].ticket_id)
+    assert len(tests) > 5
+    assert len(tests & reported) <= 0.02 * len(tests)
+    honest = truth[~truth.is_test & ~truth.is_abandoned & truth.duplicate_of.isna()]
+    assert honest.ticket_id.isin(reported).mean() > 0.95
+
+
+def scope_of(key: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in key.split("|") if "=" in pair)
+
+
+def concerns(key: str, story: dict[str, Any]) -> bool:
+    """Whether a scope speaks of the story: no pair contradicts it and one pair agrees."""
+    found, planted = scope_of(key), story["scope"]
+    shared = found.keys() & planted.keys()
+    return bool(shared) and all(found[name] == planted[name] for name in shared)
+
+
+def in_time(day: Any, story: dict[str, Any], late_days: int) -> bool:
+    first, last = date.fromisoformat(story["starts_on"]), date.fromisoformat(story["ends_on"])
+    return first - timedelta(days=3) <= pd.Timestamp(day).date() <= last + timedelta(days=late_days)
+
+
+@pytest.mark.parametrize(
+    "story_id", ["logistics_stall", "login_release", "southwest_installers", "new_agents", "leaking_batch"]
+)
+def test_a_planted_incident_becomes_a_card(run: Run, story_id: str) -> None:
+    story = run.stories[story_id]
+    cards = run.query("select card_id, scope_key, opened_on from mart.fct_cards")
+    alerts = run.query("select scope_key, fired_on, card_id from mart.fct_alerts where card_id is not null")
+    opened = [
+        card for card in cards.itertuples() if concerns(card.scope_key, story) and in_time(card.opened_on, story, 7)
+    ]
+    attached = [
+        alert for alert in alerts.itertuples() if concerns(alert.scope_key, story) and in_time(alert.fired_on, story, 7)
+    ]
+    assert opened or attached, cards.to_string()
+
+
+@pytest.mark.parametrize("story_id", ["refund_creep", "invoice_spike"])
+def test_a_planted_change_raises_an_alert(run: Run, story_id: str) -> None:
+    story = run.stories[story_id]
+    alerts = run.query("select scope_key, metric, fired_on from mart.fct_alerts")
+    assert any(
+        concerns(alert.scope_key, story) and in_time(alert.fired_on, story, 7) for alert in alerts.itertuples()
+    ), alerts.to_string()
+
+
+def test_the_competitors_meme_opens_no_card(run: Run) -> None:
+    story = run.stories["competitor_meme"]
+    others = [other for other in run.stories.values() if other["expect"] != "nothing"]
+    cards = run.query("select scope_key, opened_on from mart.fct_cards")
+    blamed = [
+        card.scope_key
+        for card in cards.itertuples()
+        if in_time(card.opened_on, story, 7) and not any(concerns(card.scope_key, other) for other in others)
+    ]
+    assert blamed == []
+
+
+def test_the_fixes_get_the_verdicts_they_deserve(run: Run) -> None:
+    verdicts = run.query(
+        "select action_id, arg_max(verdict, evaluated_on) as verdict from mart.fct_action_effects group by action_id"
+    ).set_index("action_id")["verdict"]
+    found = {name: verdicts.get(story["action_id"]) for name, story in run.stories.items() if story["action_id"]}
+    assert found["network_fix"] == "improved"
+    assert found["inconsistent_no_fix"] != "improved"
+    assert found["noise_no_fix"] != "improved"
+
+
+def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
+    planted = json.loads((run.truth / "personal_data.json").read_text(encoding="utf-8"))
+    values = {str(value) for kind in UNMISTAKABLE for value in planted[kind]}
+    assert len(values) > 100
+    pattern = re.compile("|".join(re.escape(value) for value in sorted(values, key=len, reverse=True)))
+    leaks: list[str] = []
+    for file in (run.var / "warehouse.duckdb", run.var / "published" / "huiyin.duckdb"):
+        with duckdb.connect(str(file), read_only=True) as store:
+            columns = store.sql(
+                "select table_schema, table_name, column_name from information_schema.columns where data_type = 'VARCHAR'"
+            ).fetchall()
+            for schema, table, column in columns:
+                texts = store.sql(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
+                leaks += [f"{schema}.{table}.{column}" for (text,) in texts if text and pattern.search(text)]
+    with sqlite3.connect(run.var / "ops.db") as ops:
+        dump = "\n".join(ops.iterdump())
+    leaks += ["ops.db"] if pattern.search(dump) else []
+    for file in run.var.rglob("*"):
+        if not file.is_file() or "demo" in file.relative_to(run.var).parts[:1] or file.suffix in {".duckdb", ".db"}:
+            continue
+        if file.suffix == ".parquet":
+            text = pd.read_parquet(file).to_csv()
+        else:
+            text = file.read_bytes().decode("utf-8", errors="ignore")
+        leaks += [str(file.relative_to(run.var))] if pattern.search(text) else []
+    assert sorted(set(leaks)) == []
+
+
+def test_a_second_run_changes_nothing(run: Run) -> None:
+    tables = (
+        "fct_tickets",
+        "fct_sla",
+        "fct_feedback",
+        "fct_sentiment",
+        "fct_alerts",
+        "fct_cards",
+        "fct_action_effects",
+    )
+    sums = " union all ".join(
+        f"select '{table}' as name, count(*) as n, cast(bit_xor(hash(t)) as varchar) as content from mart.{table} t"
+        for table in tables
+    )
+    before = run.query(sums)
+    demo(run.var)
+    pd.testing.assert_frame_equal(run.query(sums), before)
