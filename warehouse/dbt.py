@@ -111,7 +111,8 @@ def run_dbt(
         # dbt keeps the DuckDB file open for the life of the process, and nobody else could write.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     results: list[NodeResult] = list(getattr(outcome.result, "results", None) or [])
-    nodes = [_outcome(result) for result in results]
+    # Hooks are dbt's own business unless they fail.
+    nodes = [_outcome(result) for result in results if str(getattr(result.node, "resource_type", "")) != "operation"]
     failed = [result for result in results if str(result.status) in _FAILED]
     if failed:
         raise DbtFailedError(_explained(settings, command, failed, state_dir / "logs"))

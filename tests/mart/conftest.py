@@ -43,8 +43,6 @@ def on_postgres(tmp_path_factory: pytest.TempPathFactory, rules: Path, postgres_
     name = f"mart_{uuid4().hex[:12]}"
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    yield _build(
-        Settings(var=tmp_path_factory.mktemp("postgres"), rules=rules, warehouse=f"{postgres_server}/{name}")
-    )
+    yield _build(Settings(var=tmp_path_factory.mktemp("postgres"), rules=rules, warehouse=f"{postgres_server}/{name}"))
     with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

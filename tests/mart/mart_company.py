@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 (instants of the warehouse are naive UTC)
 """A small random company with every kind of dirt the mart must bear, as rows of the raw contract."""
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Built:
         with open_warehouse(self.settings) as warehouse:
             frame: pd.DataFrame = warehouse.query(f"select * from {table}").to_pandas()
         return frame
+
 
 AS_OF = datetime(2024, 6, 20, 3, 4, 5)
 
@@ -86,9 +88,7 @@ def load(settings: Settings, rows: Mapping[str, Iterable[Mapping[str, Any]]]) ->
             else:
                 schema, key, place = CALENDAR, ("date_day",), "raw"
             load_columns = {"_source": "desk", "_loaded_at": datetime(2024, 1, 1), "_batch_id": "b", "_row_hash": "h"}
-            filled = [
-                {column: row.get(column, load_columns.get(column)) for column in schema.names} for row in given
-            ]
+            filled = [{column: row.get(column, load_columns.get(column)) for column in schema.names} for row in given]
             warehouse.create_table(place, name, schema, key)
             warehouse.append(place, name, pa.Table.from_pylist(filled, schema))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-
 from mart_company import Built
+
 from warehouse.publish import PUBLIC_MARTS
 
 

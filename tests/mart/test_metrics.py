@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ901 (instants of the warehouse are naive UTC)
 """The metrics equal an independent computation in pandas, from the raw rows."""
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def test_reconciliation_adds_up_to_raw_and_reasons_are_the_first_that_hold(
     by_hand = Counter((name.split(":")[0], why) for name, why in expected.items())
     assert {(r.source, r.reason): r.ticket_count for r in counted.itertuples()} == dict(by_hand)
     assert counted["ticket_count"].sum() == len(raw)
-    assert set(on_duckdb.frame("fct_tickets")["ticket_key"]) == {n for n, why in expected.items() if why == "reportable"}
+    assert set(on_duckdb.frame("fct_tickets")["ticket_key"]) == {
+        n for n, why in expected.items() if why == "reportable"
+    }
 
 
 def test_first_contact_and_repeat_contact_look_at_the_same_customer_and_matter(on_duckdb: Built) -> None:
@@ -284,7 +287,9 @@ def test_the_summary_compares_with_target_last_period_and_last_year(on_duckdb: B
     assert rows["actual_value"].to_list() == pytest.approx(actual.sort_index().to_list())
     assert rows["previous_value"].iloc[1:].to_list() == pytest.approx(rows["actual_value"].iloc[:-1].to_list())
     assert (rows["is_target_met"] == (rows["actual_value"] <= rows["target_value"])).all()
-    assert rows["deviation_ratio"].to_list() == pytest.approx((rows["actual_value"] / rows["target_value"] - 1).to_list())
+    assert rows["deviation_ratio"].to_list() == pytest.approx(
+        (rows["actual_value"] / rows["target_value"] - 1).to_list()
+    )
     changed = (rows["actual_value"] / rows["previous_value"] - 1).abs() > 0.1
     assert (rows["is_volatile"].eq(True) == changed).all()
     assert "本期未结束" in rows.loc[date(AS_OF.year, AS_OF.month, 1), "note"]

@@ -106,7 +106,9 @@ def test_stale_sources_fail_the_freshness_check(on_duckdb: Built) -> None:
 
 
 def test_the_warehouse_is_free_for_other_processes_after_dbt(on_duckdb: Built) -> None:
-    code = f"import duckdb; print(duckdb.connect({str(on_duckdb.settings.duckdb_file)!r}).execute('select 1').fetchall())"
+    code = (
+        f"import duckdb; print(duckdb.connect({str(on_duckdb.settings.duckdb_file)!r}).execute('select 1').fetchall())"
+    )
     run_dbt(on_duckdb.settings, "build", "dim_channel")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stderr
