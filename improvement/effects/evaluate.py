@@ -215,12 +215,12 @@ class _Series:
             frame = mart.tickets.merge(_ticket_hours(warehouse), on="ticket_key")
             # Robust: single tickets that lie around for months don't decide.
             frame["hours"] = frame["hours"].clip(upper=frame["hours"].quantile(WINSORISED_QUANTILE))
-            inside = frame.loc[scope.mask(frame)]
+            within = frame.loc[scope.mask(frame)]
             others = frame.loc[~_neighbours(scope, frame)]
             return cls(
                 metric,
-                _by_day(inside, length, inside["hours"].to_numpy()),
-                _by_day(inside, length),
+                _by_day(within, length, within["hours"].to_numpy()),
+                _by_day(within, length),
                 _weekly_mean(_by_day(others, length, others["hours"].to_numpy()), _by_day(others, length)),
             )
         scores = warehouse.query("select feedback_key, csat_score from mart.fct_feedback where csat_score is not null")
