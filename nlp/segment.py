@@ -49,6 +49,10 @@ class ServiceSegmenter:
         for word in sorted(self._lexicon):
             self._cutter.add_word(word, None, "n")
 
+    def is_service_word(self, word: str) -> bool:
+        """Whether the word is one of the trade, which makes a good name."""
+        return word in self._lexicon
+
     def words(self, text: str) -> list[str]:
         """The subject words, in lower case."""
         return [word.text for word in self.tagged(text) if word.names_subject]
@@ -62,6 +66,9 @@ class ServiceSegmenter:
         if word in self._lexicon:
             return True
         if len(word) < 2 or word in self._stop_words or _CODE.match(word) or not _HAS_WORD_CHARACTER.search(word):
+            return False
+        if part_of_speech != "eng" and not self._cutter.has_word(word):
+            # Guessed by the hidden Markov model: mostly names and wrong cuts.
             return False
         return bool(_SUBJECT.match(part_of_speech)) and not _NO_SUBJECT.match(part_of_speech)
 

@@ -112,19 +112,21 @@ def _bertopic(seed: int) -> tuple[Any, GuardedClusterer]:
         hdbscan_model=clusterer,
         # The words are cut already; min_df counts topics here, not texts, so it stays at 1.
         vectorizer_model=CountVectorizer(analyzer=str.split, min_df=1),
-        ctfidf_model=ClassTfidfTransformer(reduce_frequent_words=True),
+        ctfidf_model=ClassTfidfTransformer(),
     )
     return model, clusterer
 
 
 def _word(model: Any, segmented: Sequence[SegmentedText], labels: npt.NDArray[np.int64]) -> list[FoundTopic]:
     counts = [TopicWords() for _ in range(int(labels.max()) + 1)]
+    everywhere = TopicWords()
     for text, topic in zip(segmented, labels.tolist(), strict=True):
+        everywhere.add(text)
         if topic >= 0:
             counts[topic].add(text)
     found: list[FoundTopic] = []
     for topic, count in enumerate(counts):
         ranked = [word for word, weight in model.get_topic(topic) if word and weight > 0]
         taken = {other.label for other in found}
-        found.append(FoundTopic(label(ranked, count, taken), keywords(ranked, count), count.texts))
+        found.append(FoundTopic(label(ranked, count, everywhere, taken), keywords(ranked, count), count.texts))
     return found

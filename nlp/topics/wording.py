@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from nlp.segment import ServiceSegmenter
+from nlp.segment import ServiceSegmenter, segmenter
 
 KEYWORDS = 10
 _LABEL_PARTS = 3
@@ -15,6 +17,9 @@ _LABEL_CHARACTERS = 18
 _WORD_SHARE = 0.04
 _PHRASE_SHARE = 0.5
 _PHRASE_CHARACTERS = 8
+_SERVICE_WORD_PREFERENCE = 1.5
+# Pieces of sentences rather than names: 没见, 不知, 修完, 调平过.
+_UNFINISHED = re.compile(r"^[没不]|[了过着完]$")
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,14 @@ class TopicWords:
         self.pairs.update(text.pairs)
 
 
-def segment(segmenter: ServiceSegmenter, texts: Iterable[str]) -> list[SegmentedText]:
+def segment(cutter: ServiceSegmenter, texts: Iterable[str]) -> list[SegmentedText]:
     """Segment prepared texts."""
     segmented = []
     for text in texts:
         words: list[str] = []
         pairs: set[tuple[str, str]] = set()
         before = ""
-        for word in segmenter.tagged(text):
+        for word in cutter.tagged(text):
             if word.names_subject:
                 words.append(word.text)
                 if before and before != word.text:
@@ -63,24 +68,38 @@ def keywords(ranked: Sequence[str], counts: TopicWords) -> list[str]:
     return (said or list(ranked))[:KEYWORDS]
 
 
-def label(ranked: Sequence[str], counts: TopicWords, taken: set[str]) -> str:
-    """Two or three words or short phrases joined by ·, unlike every label in ``taken``: 退款进度·到账·客服."""
-    said = [word for word in ranked if counts.words[word] >= max(2, _WORD_SHARE * counts.texts)] or list(ranked)
+def label(ranked: Sequence[str], counts: TopicWords, everywhere: TopicWords, taken: set[str]) -> str:
+    """Two or three words or short phrases joined by ·, unlike every label in ``taken``: 退款进度·到账·客服.
+
+    Words are taken by what they say of the topic: their share of its texts times the logarithm of how much more
+    often that is than in all texts (``everywhere``), service words preferred.
+    """
     parts: list[str] = []
-    for word in said:
+    for word in sorted(ranked, key=lambda word: -_telling(word, counts, everywhere)):
+        if counts.words[word] < max(2, _WORD_SHARE * counts.texts) or _UNFINISHED.search(word):
+            continue
         phrase = _phrase(word, counts)
-        if any(phrase in part or part in phrase or word in part for part in parts):
+        if any(word in part or part in phrase or set(word) == set(part) for part in parts):
             continue
         if parts and len("·".join([*parts, phrase])) > _LABEL_CHARACTERS:
             continue
         parts.append(phrase)
         if len(parts) >= _LABEL_PARTS and "·".join(parts) not in taken:
             break
-    name = "·".join(parts)
-    number = 2
+    name = "·".join(parts or ranked[:_LABEL_PARTS])
+    number, unnumbered = 2, name
     while name in taken:
-        name, number = f"{'·'.join(parts)} {number}", number + 1
+        name, number = f"{unnumbered} {number}", number + 1
     return name
+
+
+def _telling(word: str, counts: TopicWords, everywhere: TopicWords) -> float:
+    share = counts.words[word] / counts.texts
+    general = everywhere.words[word] / everywhere.texts
+    if not share or not general:
+        return 0.0
+    preference = _SERVICE_WORD_PREFERENCE if segmenter().is_service_word(word) else 1.0
+    return share * math.log(share / general) * preference
 
 
 def _phrase(word: str, counts: TopicWords) -> str:
@@ -88,6 +107,8 @@ def _phrase(word: str, counts: TopicWords) -> str:
     best, best_count = word, 0
     for (first, second), count in counts.pairs.items():
         if word not in (first, second) or len(first + second) > _PHRASE_CHARACTERS:
+            continue
+        if _UNFINISHED.search(first) or _UNFINISHED.search(second):
             continue
         other = second if word == first else first
         # The neighbour must not be a word of all topics that merely happens to stand here.

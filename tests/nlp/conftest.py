@@ -19,18 +19,18 @@ def _one_numba_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(scope="session")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store that lives as long as the session."""
-    return tmp_path_factory.mktemp("models")
+def session_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose model store lives as long as the session."""
+    return Settings(var=tmp_path_factory.mktemp("nlp"), mask_key="test-key")
+
+
+@pytest.fixture(scope="session")
+def models_dir(session_settings: Settings) -> Path:
+    """That model store."""
+    return session_settings.models_dir
 
 
 @pytest.fixture(scope="session")
 def snownlp_engine(models_dir: Path) -> SentimentEngine:
     """The engine with its tables built."""
     return get_engine("snownlp", models_dir)
-
-
-@pytest.fixture(scope="session")
-def session_settings(models_dir: Path) -> Settings:
-    """Settings around that model store."""
-    return Settings(var=models_dir.parent / f"{models_dir.name}-var", mask_key="test-key")

@@ -216,9 +216,12 @@ def test_matching_keeps_permuted_topics_and_tells_splits_and_merges() -> None:
 
 
 def test_a_label_joins_words_that_stand_together_and_skips_rare_ones() -> None:
-    counts = TopicWords()
+    counts, everywhere = TopicWords(), TopicWords()
     for text in segment(segmenter(), ["小区下水道堵塞", "下水道堵塞没人修", "下水道堵塞了", "物业不管下水道堵塞"] * 5):
         counts.add(text)
-    name = label(["下水道", "堵塞", "罕见词", "物业"], counts, set())
+        everywhere.add(text)
+    for text in segment(segmenter(), ["公交车不准时", "学校收费"] * 20):
+        everywhere.add(text)
+    name = label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, set())
     assert name == "下水道堵塞·物业"
-    assert label(["下水道", "堵塞", "罕见词", "物业"], counts, {name}) not in {name, ""}
+    assert label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, {name}) not in {name, ""}
