@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -29,7 +30,7 @@ GONE = {
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def small(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A company of some thousand records, one of whose sources is broken."""
     folder = tmp_path_factory.mktemp("small")
     generate(folder / "demo", scale=0.02)
@@ -38,7 +39,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     company["sources"] = [source for source in company["sources"] if source["name"] != "social"] + [GONE]
     sources.write_text(yaml.safe_dump(company, allow_unicode=True), encoding="utf-8")
     nlp = NlpSettings(embedder="tfidf", chunk_size=500, topic_fit_texts=400)
-    return Settings(var=folder / "var", sources=sources, mask_key="k", nlp=nlp)
+    with pytest.MonkeyPatch.context() as patch:
+        # Compiling takes a minute; the machine code stays in pytest's cache from one session to the next.
+        patch.setenv("NUMBA_CACHE_DIR", str(request.config.cache.mkdir("numba")))
+        yield Settings(var=folder / "var", sources=sources, mask_key="k", nlp=nlp)
 
 
 @pytest.fixture(scope="module")
