@@ -10,7 +10,16 @@ import pytest
 
 from huiyin.config import PROJECT_ROOT, Settings
 from ingest.contract import ENTITIES
-from ingest.sources import DECISION_ENTITIES, SourcesFileError, SqlSource, load_sources
+from ingest.sources import (
+    DECISION_ENTITIES,
+    FilesSource,
+    FileTable,
+    SourcesFile,
+    SourcesFileError,
+    SqlSource,
+    SqlTable,
+    load_sources,
+)
 
 GOOD = """
 timezone: Asia/Shanghai
@@ -104,6 +113,20 @@ def test_the_examples_are_valid() -> None:
     for name in ("own_files", "citizen_complaints"):
         sources = load_sources(Settings(sources=PROJECT_ROOT / "examples" / f"{name}.yml"))
         assert {source.domain for source in sources.sources} == {"tickets", "crm", "social", "decisions"}
+
+
+def test_the_documentation_names_every_key_and_every_field() -> None:
+    text = (PROJECT_ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    for model in (SourcesFile, FilesSource, SqlSource, FileTable, SqlTable):
+        for key in model.model_fields:
+            assert f"`{key}`" in text, key
+    for entity in ENTITIES.values():
+        if entity.name not in DECISION_ENTITIES or entity.name == "actions":
+            section = text.split(f"**{entity.name}** – {entity.grain}; key {', '.join(entity.key)}\n")[1].split("**")[0]
+            rows = [line.split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+            assert [(row[1].strip(), row[2].strip(), row[3].strip() == "yes") for row in rows] == [
+                (field.name, field.kind, field.required) for field in entity.fields
+            ]
 
 
 def test_dag_files_can_read_sources_without_loading_arrow_or_pandas() -> None:
