@@ -104,8 +104,15 @@ def load_suites(stage: Stage, tables: Iterable[str] | None = None) -> list[Suite
 
 def _columns(expectation: dict[str, Any]) -> set[str]:
     """Columns that one expectation names."""
-    found: set[str] = set()
-    for argument in _COLUMN_ARGUMENTS:
-        value = expectation["kwargs"].get(argument, [])
+    arguments = expectation["kwargs"]
+    found = _condition_columns(arguments.get("row_condition", {}))
+    for name in _COLUMN_ARGUMENTS:
+        value = arguments.get(name, [])
         found.update([value] if isinstance(value, str) else value)
     return found
+
+
+def _condition_columns(condition: dict[str, Any]) -> set[str]:
+    """Columns of GX's row condition, which nests."""
+    found = {condition["column"]["name"]} if "column" in condition else set()
+    return found.union(*map(_condition_columns, condition.get("conditions", [])))
