@@ -226,8 +226,8 @@ def test_a_full_disk_is_one_clear_error_and_the_warehouse_stays_as_it_was(settin
         from huiyin.config import Settings
         from warehouse.connection import WarehouseFullError, open_warehouse
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))
-        data = pa.table({"k": [secrets.token_hex(500) for _ in range(40_000)]})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        data = pa.table({"k": [secrets.token_hex(500) for _ in range(10_000)]})
         try:
             with open_warehouse(Settings(var=sys.argv[1])) as warehouse, warehouse.transaction():
                 warehouse.append("raw", "things", data)
