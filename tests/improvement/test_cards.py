@@ -26,7 +26,7 @@ from improvement.ops.models import ActionEffect, Card
 def add_card(settings: Settings, card_id: str = "HY-0001") -> None:
     with open_ops(settings) as session:
         card = Card(
-            card_id=card_id, title="华东 物流延误 咨询投诉激增", scope_key="region=华东|problem_subtype=logistics_delay",
+            card_id=card_id, title="华东 物流延误 激增", scope_key="region=华东|problem_subtype=logistics_delay",
             scope_label="华东 物流延误", metric="ticket_count", state=states.NEW, opened_on=date(2025, 11, 14),
             started_on=date(2025, 11, 13), last_seen_on=date(2025, 11, 14), updated_at=datetime(2025, 11, 14, 16),  # noqa: DTZ001
             transition_count=0, owner="物流主管", team="物流组",
