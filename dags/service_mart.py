@@ -1,4 +1,4 @@
-"""Build the service mart from the raw tables: gate, dbt, gate, publish.
+"""Build the service mart from the raw tables: gate, then dbt, gate and publish as one step.
 
 Runs when any source was loaded. Sources loaded at the same hour are built together: loading comes first in the writer
 pool, one run is active at a time, and a run that finds everything already built ends at once (task `news`). If a gate

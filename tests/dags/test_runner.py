@@ -104,7 +104,7 @@ def test_a_build_that_fails_leaves_the_published_mart_and_names_the_remedy(
     before = small.published_file.read_bytes()
     report = run_pipeline(small.model_copy(update={"rules": rules}), YEAR)
     failed = {failure.task: failure.message for failure in report.failures}
-    assert "sla_policies.csv" in failed["service_mart.mart.dbt_build"]
+    assert "sla_policies.csv" in failed["service_mart.publish_mart"]
     assert report.not_run == ["feedback_mining", "improvement_loop"]
     assert small.published_file.read_bytes() == before
 
