@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ def facts(folder: Path) -> dict[str, Any]:
     from airflow.dag_processing.dagbag import DagBag
 
     before = set(sys.modules)
+    # Processor time, since the machine may be busy with something else.
+    began = time.process_time()
     bag = DagBag(str(folder), bundle_path=folder, bundle_name="dags-folder")
+    seconds = time.process_time() - began
     return {
         "errors": bag.import_errors,
-        "seconds": {Path(stat.file).name: stat.duration.total_seconds() for stat in bag.dagbag_stats},
+        "seconds": seconds,
         "imported": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
         "dags": {
             dag.dag_id: {

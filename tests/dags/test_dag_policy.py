@@ -32,9 +32,9 @@ def tasks(bag: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {f"{name}.{task}": facts for name, dag in bag["dags"].items() for task, facts in dag["tasks"].items()}
 
 
-def test_all_dags_are_there_and_each_file_parses_in_half_a_second(bag: dict[str, Any]) -> None:
+def test_all_dags_are_there_and_all_files_together_parse_in_a_second(bag: dict[str, Any]) -> None:
     assert set(bag["dags"]) == EXPECTED
-    assert max(bag["seconds"].values()) < 0.5
+    assert bag["seconds"] < 1
 
 
 def test_parsing_imports_nothing_heavy(bag: dict[str, Any]) -> None:
