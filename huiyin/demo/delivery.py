@@ -112,7 +112,7 @@ class Delivery:
         folder.mkdir(parents=True, exist_ok=True)
         for day, lines in enumerate(days):
             file = folder / f"{name}-{_date(day)}.jsonl"
-            if self._random.random() < self._broken_chance / 2:
+            if lines and self._random.random() < self._broken_chance / 2:
                 rule, line = _broken_voice(self._random, day)
                 lines.insert(self._random.randrange(len(lines) + 1), line)
                 self.broken.append(BrokenRow(file.relative_to(self._folder).as_posix(), "feedback", rule))

@@ -22,6 +22,8 @@ from huiyin.demo.stories import BY_ID, STEADY, STORIES, Story, story_scale
 from huiyin.demo.timeline import Floats, Ints, campaign_lift, day_of, day_weights, draw_seconds
 
 REQUESTS_A_DAY = 99.0
+# Two extra tickets a day are about what can be told from chance within a week; no story shrinks below.
+SMALLEST_STORY_A_DAY = 2.0
 _REGION_NAMES = tuple(REGIONS)
 _PRODUCT_WEIGHTS = np.array([product.weight for product in PRODUCTS])
 _TOTAL_SHARE = sum(subtype.share for subtype in SUBTYPES)
@@ -97,7 +99,7 @@ def _regular(rng: np.random.Generator, scale: float) -> tuple[Ints, Ints]:
 def _extra(rng: np.random.Generator, story: Story, scale: float) -> tuple[Ints, Ints, Ints]:
     """Day, region and product of the requests a story adds to the ordinary ones."""
     subtype = SUBTYPE_INDEX[story.scope["problem_subtype"]]
-    daily = REQUESTS_A_DAY * SUBTYPES[subtype].share / _TOTAL_SHARE * (story.factor - 1) * story_scale(scale)
+    daily = REQUESTS_A_DAY * SUBTYPES[subtype].share / _TOTAL_SHARE * (story.factor - 1)
     product_weights = _product_weights(subtype)
     region_weights = np.array([story.share_of_region.get(name, share) for name, share in REGIONS.items()])
     if "region" in story.scope:
@@ -108,6 +110,7 @@ def _extra(rng: np.random.Generator, story: Story, scale: float) -> tuple[Ints, 
         wanted = next(i for i, product in enumerate(PRODUCTS) if product.name == story.scope["product"])
         daily *= product_weights[wanted]
         product_weights = np.eye(len(PRODUCTS))[wanted]
+    daily = max(daily * story_scale(scale), min(daily, SMALLEST_STORY_A_DAY))
     first, last = day_of(story.starts_on), day_of(story.ends_on) + 1
     counts = rng.poisson(daily * day_weights()[first:last])
     days = np.repeat(np.arange(first, last), counts)

@@ -73,7 +73,7 @@ class Public:
         for outcome, wobble in zip(outcomes, noise.tolist(), strict=True):
             ticket = outcome.ticket
             is_rude = outcome.agent.is_new and first <= ticket.day <= last
-            if draw() > (0.4 if is_rude else 0.3):
+            if draw() > (0.32 if is_rude else 0.3):
                 continue
             answered = outcome.solved + 300 + int(draw() ** 2 * 2 * DAY)
             if answered >= DAYS * DAY:

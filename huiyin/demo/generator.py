@@ -31,7 +31,7 @@ from huiyin.demo.writer import Writer
 
 DEFAULT_SEED = 20250101
 # Raise it when the same seed makes another company than before.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 Progress = Callable[[float, str], None]
 

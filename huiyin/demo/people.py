@@ -134,7 +134,7 @@ class Agents:
             for _ in range(max(4, round(size * staffing))):
                 hired = date(2025, 1, 1) - timedelta(days=int(rng.integers(60, 3200)))
                 self._hire(rng, team, hired)
-        for _ in range(max(4, round(12 * staffing))):
+        for _ in range(max(2, round(10 * staffing))):
             self._hire(rng, FRONT, NEW_AGENTS_HIRED_ON + timedelta(days=int(rng.integers(0, 16))), is_new=True)
         self.shifts: list[Shift] = []
         self._duty: dict[tuple[str, int, bool], list[Agent]] = {}

@@ -104,10 +104,6 @@ STORIES = (
         "spare_parts_fix", "备件前置缩短维修时长", "effect_improved", date(2025, 8, 4), YEAR_END,
         {"problem_subtype": "repair_slow"}, metric="resolution_hours", factor=0.6, action_id="A-2025-006",
     ),
-    Story(
-        "southwest_fix", "更换西南安装服务商见效", "effect_improved", date(2025, 10, 1), YEAR_END,
-        {"problem_subtype": "installation_late", "region": "西南"}, factor=1 / 3.5, action_id="A-2025-008",
-    ),
 )  # fmt: skip
 BY_ID = {story.story_id: story for story in STORIES}
 
