@@ -98,7 +98,7 @@ def run_dbt(
     ]
     if command == "build":
         # Of the tests that look at several tables, those whose tables are all there after this build.
-        arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+        arguments += ["--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "buildable"]
     if select:
         arguments += ["--select", *([select] if isinstance(select, str) else select)]
     # Options of dbt itself stand before the command.

@@ -49,8 +49,8 @@ own_reasons as (
                     and {{ matches("bare_text", "误操作|误触|误点|误建|点错|按错了|建错|手滑") }}
                 )
                 then 'mis_operation'
-            -- The customer left before anybody, bot or human, took the ticket, and it was closed at once. Closed later it
-            -- was left lying, which is a failure of service and counts.
+            -- The customer left before anybody, bot or human, took the ticket, and it was closed at once. Closed
+            -- later it was left lying, which is a failure of service and counts.
             when is_tagged_abandoned
                 or (
                     first_response_at is null and first_bot_response_at is null
