@@ -46,19 +46,18 @@ class GuardedClusterer:
         from hdbscan import HDBSCAN
 
         fewest = min(FEWEST_TOPICS, max(2, len(reduced) // 100))
-        usable: list[tuple[bool, float, Labels, str]] = []
+        usable: list[tuple[float, Labels, str]] = []
         for smallest in dict.fromkeys(max(_SMALLEST_CLUSTER, int(len(reduced) * share)) for share in _CLUSTER_SHARES):
             model = HDBSCAN(min_cluster_size=smallest, gen_min_span_tree=True, core_dist_n_jobs=1)
             labels = model.fit_predict(reduced.astype(np.float64)).astype(np.int64)
             sizes = np.bincount(labels[labels >= 0])
-            if is_collapsed(labels):
-                logger.info("HDBSCAN with min_cluster_size %d collapses: %d topics", smallest, len(sizes))
+            if is_collapsed(labels) or not fewest <= len(sizes) <= MOST_TOPICS:
+                logger.info("HDBSCAN with min_cluster_size %d is not used: %d topics", smallest, len(sizes))
                 continue
-            is_readable = fewest <= len(sizes) <= MOST_TOPICS
-            usable.append((is_readable, model.relative_validity_, labels, f"hdbscan min_cluster_size={smallest}"))
+            usable.append((model.relative_validity_, labels, f"hdbscan min_cluster_size={smallest}"))
         if not usable:
             return None
-        _, _, labels, method = max(usable, key=lambda candidate: candidate[:2])
+        _, labels, method = max(usable, key=lambda candidate: candidate[0])
         return labels, method
 
     def _kmeans(self, reduced: npt.NDArray[np.float32]) -> tuple[Labels, str]:

@@ -28,7 +28,7 @@ from nlp.topics.registry import Registry, Topic
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = f"topics-2+{TEXT_VERSION}"
+CODE_VERSION = f"topics-3+{TEXT_VERSION}"
 """Raise it when the same texts would give other topics."""
 
 FEWEST_TEXTS = 200
