@@ -144,7 +144,7 @@ def status() -> None:
 @app.command()
 def report(
     as_of: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day after the last day to report on.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to report on; default: the last day of data.")
     ] = None,
 ) -> None:
     """Write the committee's report (HTML and Excel) from the published mart and print its path."""

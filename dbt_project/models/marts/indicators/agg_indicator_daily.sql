@@ -30,8 +30,13 @@
         "count(nps_group)",
     ),
 } -%}
+{#- Whoever opens a ticket has a problem: its text is negative by nature. The share is measured on what customers say
+    unasked or when asked for an opinion: reviews, posts, survey comments. -#}
 {%- set voice_measures = {
-    "negative_share": ("count(*) filter (where sentiment_label = 'negative')", "count(sentiment_label)"),
+    "negative_share": (
+        "count(*) filter (where voice_kind <> 'ticket' and sentiment_label = 'negative')",
+        "count(sentiment_label) filter (where voice_kind <> 'ticket')",
+    ),
 } -%}
 
 with tickets as (

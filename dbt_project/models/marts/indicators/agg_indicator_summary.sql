@@ -113,7 +113,7 @@ select
     nullif(
         concat_ws(
             '；',
-            case when judged.period_end_on > {{ local_date("as_of.as_of_at") }} then '本期未结束' end,
+            case when judged.period_end_on - 1 > {{ local_date("as_of.as_of_at") }} then '本期未结束' end,
             case when judged.observation_count < {{ var("small_sample") }} then '样本不足，仅供参考' end,
             case when judged.is_volatile then '较上期波动超过 {{ (var("volatility_tolerance") * 100) | int }}%' end
         ),
