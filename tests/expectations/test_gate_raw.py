@@ -30,8 +30,16 @@ def query(settings: Settings, sql: str) -> list[dict[str, Any]]:
         return warehouse.rows(sql)
 
 
-def test_a_sound_company_passes_without_a_remark(settings: Settings, rows: Rows) -> None:
+def test_a_sound_company_passes_without_a_remark_and_without_a_network(
+    settings: Settings, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load(settings, rows)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the gate opened a connection")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.socket.connect_ex", refuse)
 
     report = check(settings, "raw")
 
