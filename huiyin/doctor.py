@@ -67,9 +67,7 @@ def _python(settings: Settings) -> Iterator[Finding]:
 def locked_versions(lock_file: Path) -> dict[str, str]:
     """Package → version as the lock file pins them (packages for other platforms are left out)."""
     pinned = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)\s*(;[^\\]*)?", re.MULTILINE)
-    return {
-        match[1]: match[2] for match in pinned.finditer(lock_file.read_text(encoding="utf-8")) if not match[3]
-    }
+    return {match[1]: match[2] for match in pinned.finditer(lock_file.read_text(encoding="utf-8")) if not match[3]}
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:
@@ -176,9 +174,7 @@ def _each_source(settings: Settings, sources: SourcesFile) -> Iterator[Finding]:
         if isinstance(source, FilesSource):
             empty = [table.path for table in source.tables if not _matches(settings.sources_file.parent, table.path)]
             if empty:
-                yield Finding(
-                    f"source {source.name}", "error", f"no file matches {', '.join(empty)}", "correct `path`"
-                )
+                yield Finding(f"source {source.name}", "error", f"no file matches {', '.join(empty)}", "correct `path`")
             else:
                 yield Finding(f"source {source.name}", "ok", f"files for {len(source.tables)} tables")
         elif isinstance(source, SqlSource) and source.name != "decisions":
