@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -144,7 +143,8 @@ def status() -> None:
 @app.command()
 def report(
     as_of: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to report on; default: the last day of data.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day to report on; default: the last day of data."),
     ] = None,
 ) -> None:
     """Write the committee's report (HTML and Excel) from the published mart and print its path."""
@@ -170,11 +170,6 @@ def doctor() -> None:
     console.print(table)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
-
-
-def today(settings: Settings) -> date:
-    """The local day of the company."""
-    return datetime.now(ZoneInfo(settings.timezone)).date()
 
 
 def _progress() -> Progress:

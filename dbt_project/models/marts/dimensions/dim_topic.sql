@@ -1,13 +1,23 @@
+with assigned as (
+    select
+        topic_id,
+        count(*) as text_count,
+        max(model_version) as model_version
+    from {{ ref("stg_topic_assignments") }}
+    group by topic_id
+)
+
 select
-    topic_id,
-    label,
-    keywords,
-    state,
-    born_on,
-    text_count,
-    model_version
-from {{ ref("stg_topics") }}
-where topic_id <> -1
+    topics.topic_id,
+    topics.label,
+    topics.keywords,
+    topics.state,
+    topics.born_on,
+    coalesce(assigned.text_count, 0) as text_count,
+    topics.model_version
+from {{ ref("stg_topics") }} as topics
+left join assigned on topics.topic_id = assigned.topic_id
+where topics.topic_id <> -1
 union all
 select
     -1,
@@ -15,7 +25,7 @@ select
     null,
     'active',
     null,
-    count(*),
+    coalesce(max(text_count), 0),
     max(model_version)
-from {{ ref("stg_topic_assignments") }}
+from assigned
 where topic_id = -1
