@@ -96,6 +96,16 @@ def waiting(settings: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
+def test_a_pseudonym_whose_digits_happen_to_look_like_a_number_is_no_personal_data(
+    settings: Settings, rows: Rows
+) -> None:
+    rows["customers"][0]["phone"] = f"p_c{PHONE}be09"
+    rows["customers"][1]["wechat"] = f"p_{PHONE}ab12"
+    load(settings, rows)
+
+    assert check(settings, "raw", ["customers"]).quarantined == {}
+
+
 def count(settings: Settings, table: str) -> int:
     return int(query(settings, f"select count(*) as n from raw.{table}")[0]["n"])
 
