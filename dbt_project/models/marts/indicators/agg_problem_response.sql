@@ -3,6 +3,8 @@ with tickets as (
         ticket_key,
         cast(date_trunc('month', created_on) as date) as period_start_on,
         coalesce(problem_type, 'unknown') as problem_type,
+        first_response_business_seconds,
+        resolution_business_seconds,
         first_response_business_seconds / 60.0 as first_response_minutes,
         resolution_business_seconds / 60.0 as handling_minutes
     from {{ ref("fct_tickets") }}
@@ -46,12 +48,15 @@ responses as (
         period_start_on,
         problem_type,
         count(*) as ticket_count,
-        cast(avg(first_response_minutes) as double precision) as mean_first_response_minutes,
+        -- Whole seconds add up exactly; a mean of fractions would depend on the order in which threads add.
+        cast(sum(first_response_business_seconds) as double precision)
+        / nullif(count(first_response_business_seconds), 0) / 60 as mean_first_response_minutes,
         {%- for share in [50, 90, 95] %}
         cast(percentile_cont({{ share / 100 }}) within group (order by first_response_minutes) as double precision)
             as p{{ share }}_first_response_minutes,
         {%- endfor %}
-        cast(avg(handling_minutes) as double precision) as mean_handling_minutes,
+        cast(sum(resolution_business_seconds) as double precision)
+        / nullif(count(resolution_business_seconds), 0) / 60 as mean_handling_minutes,
         cast(percentile_cont(0.9) within group (order by handling_minutes) as double precision) as p90_handling_minutes
     from tickets
     group by 1, 2
