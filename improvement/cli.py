@@ -20,7 +20,7 @@ from improvement.ops.models import ActionEffect
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 action_app = typer.Typer(no_args_is_help=True)
-app.add_typer(action_app, name="action", help="整改措施:add 新增、update 报进度。Plan measures and report progress.")
+app.add_typer(action_app, name="action", help="整改措施：add 新增、update 报进度。Plan measures and report progress.")
 console = Console()
 
 SEVERITY_STYLE = {"red": "red", "orange": "dark_orange", "yellow": "yellow"}
@@ -43,7 +43,7 @@ FACTOR_ZH = {
 }
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 Actor = Annotated[str, typer.Option("--actor", help="操作人姓名 Who does it.", default_factory=getpass.getuser)]
-CardId = Annotated[str, typer.Argument(help="卡片编号,例如 HY-0001")]
+CardId = Annotated[str, typer.Argument(help="卡片编号，例如 HY-0001")]
 
 
 def _share(value: float | None) -> str:
@@ -64,11 +64,11 @@ def _severity(value: str | None) -> str:
 def list_(
     state: Annotated[str | None, typer.Option(help="只看某一状态 Only this state: " + " ".join(states.STATES))] = None,
 ) -> None:
-    """改进卡片清单,最紧急的在前。The backlog, most urgent first."""
+    """改进卡片清单，最紧急的在前。The backlog, most urgent first."""
     cards = work.list_cards(load_settings(), state)
     if not cards:
         console.print(
-            "没有卡片。运行 `huiyin run` 之后,有证据的问题会自动成卡。" if state is None else f"没有{state}的卡片。"
+            "没有卡片。运行 `huiyin run` 之后，有证据的问题会自动成卡。" if state is None else f"没有{state}的卡片。"
         )
         return
     table = Table(title=f"改进卡片({len(cards)} 张)", title_justify="left", header_style="bold")
@@ -99,7 +99,7 @@ def list_(
 
 @app.command()
 def show(card_id: CardId) -> None:
-    """一张卡片的全部:证据、优先分、措施、效果、轨迹。Everything about one card."""
+    """一张卡片的全部：证据、优先分、措施、效果、轨迹。Everything about one card."""
     detail = work.show_card(load_settings(), card_id)
     card = detail.card
     facts = (
@@ -127,10 +127,10 @@ def show(card_id: CardId) -> None:
             )
         console.print(table)
     if detail.evidence:
-        console.print("\n[bold]客户原声[/](已脱敏,立卡时冻结)")
+        console.print("\n[bold]客户原声[/]（已脱敏，立卡时冻结）")
         for row in detail.evidence:
             console.print(f"  [dim]{row.occurred_at:%Y-%m-%d}[/] {escape(row.text.strip())}", soft_wrap=True)
-        console.print(f"  [dim]取数:{escape(detail.evidence[0].query)};数据版本 {detail.evidence[0].data_version}[/]")
+        console.print(f"  [dim]取数：{escape(detail.evidence[0].query)}；数据版本 {detail.evidence[0].data_version}[/]")
     if detail.alerts:
         console.print("\n[bold]预警[/]")
         for alert in detail.alerts:
@@ -181,14 +181,14 @@ def _verdict(effect: ActionEffect | None) -> str:
 @app.command()
 def move(
     card_id: CardId,
-    to_state: Annotated[str, typer.Argument(help="目标状态:" + " ".join(states.STATES))],
+    to_state: Annotated[str, typer.Argument(help="目标状态：" + " ".join(states.STATES))],
     actor: Actor,
     reason: Annotated[str | None, typer.Option(help="理由 Why.")] = None,
-    override: Annotated[bool, typer.Option("--override", help="无改善结论时由本人核准关闭,须写理由")] = False,
+    override: Annotated[bool, typer.Option("--override", help="无改善结论时由本人核准关闭，须写理由")] = False,
 ) -> None:
     """流转卡片。Move a card to another state."""
     card = work.move_card(load_settings(), card_id, to_state, actor, reason, override=override)
-    console.print(f"{card.card_id} 现在是 [bold]{card.state}[/];之后可到 {'、'.join(states.MOVES[card.state])}")
+    console.print(f"{card.card_id} 现在是 [bold]{card.state}[/]；之后可到 {'、'.join(states.MOVES[card.state])}")
 
 
 @app.command()
@@ -203,15 +203,15 @@ def action_add(
     card_id: CardId,
     measure: Annotated[str, typer.Argument(help="做什么 What is done.")],
     actor: Actor,
-    metric: Annotated[str, typer.Option(help="用什么衡量:" + " ".join(work.METRICS))] = "ticket_count",
-    owner: Annotated[str | None, typer.Option(help="负责人,默认同卡片")] = None,
+    metric: Annotated[str, typer.Option(help="用什么衡量：" + " ".join(work.METRICS))] = "ticket_count",
+    owner: Annotated[str | None, typer.Option(help="负责人，默认同卡片")] = None,
     start: Day = None,
     due: Day = None,
     done: Day = None,
-    target: Annotated[float | None, typer.Option(help="目标变化,-0.4 即减少四成")] = None,
+    target: Annotated[float | None, typer.Option(help="目标变化，-0.4 即减少四成")] = None,
     note: Annotated[str | None, typer.Option(help="备注")] = None,
 ) -> None:
-    """给卡片加一条措施,衡量办法此时定下。Plan a measure; what it is measured by is fixed now."""
+    """给卡片加一条措施，衡量办法此时定下。Plan a measure; what it is measured by is fixed now."""
     action = work.add_action(
         load_settings(),
         card_id,
@@ -225,12 +225,12 @@ def action_add(
         target_change_ratio=target,
         note=note,
     )
-    console.print(f"已记录措施 [bold]{action.action_id}[/],以 {action.metric} 衡量,{action.started_on} 开始")
+    console.print(f"已记录措施 [bold]{action.action_id}[/]，以 {action.metric} 衡量，{action.started_on} 开始")
 
 
 @action_app.command("update")
 def action_update(
-    action_id: Annotated[str, typer.Argument(help="措施编号,例如 HY-0001-A1")],
+    action_id: Annotated[str, typer.Argument(help="措施编号，例如 HY-0001-A1")],
     actor: Actor,
     status: Annotated[str | None, typer.Option(help=" ".join(work.ACTION_STATUSES))] = None,
     progress: Annotated[float | None, typer.Option(help="进度 0 到 100")] = None,
@@ -255,9 +255,9 @@ def verify() -> None:
     """核验审计轨迹未被改动。Check that nobody altered the audit trail."""
     report = verify_audit(load_settings())
     if report.is_whole:
-        console.print(f"[green]轨迹完整[/]:{report.entries} 条记录,哈希链一致。")
+        console.print(f"[green]轨迹完整[/]：{report.entries} 条记录，哈希链一致。")
         return
     for problem in report.problems:
         console.print(f"[red]![/] {escape(problem)}")
-    console.print(f"[red]轨迹有 {len(report.problems)} 处不符[/];请与备份核对。")
+    console.print(f"[red]轨迹有 {len(report.problems)} 处不符[/]；请与备份核对。")
     raise typer.Exit(1)

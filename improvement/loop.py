@@ -15,7 +15,7 @@ from huiyin.config import Settings
 from improvement.alerts.detect import detect
 from improvement.alerts.inhibition import explain
 from improvement.alerts.spells import Spell
-from improvement.cards import opening, states
+from improvement.cards import matching, opening, states
 from improvement.effects.evaluate import evaluate_actions
 from improvement.mart import EmptyMartError, load_mart
 from improvement.ops.database import open_ops
@@ -128,16 +128,11 @@ def _bind(spells: list[Spell], desk: opening.Desk) -> dict[int, Alert]:
 def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, report: LoopReport) -> None:
     """Play the days forward: who explains whom, which alerts get a card, what the alert rows say at the end."""
     last = len(desk.mart.calendar) - 1
-    # Days on which a spell begins or may get old enough for a card; nothing changes on other days.
-    events = {last} | {
-        s.fired + offset
-        for s in spells
-        for offset in range(max(opening.lasting_days(s).values()) + 1)
-        if s.fired + offset <= last
-    }
     owner: dict[int, Spell] = {}
-    for day in sorted(events):
+    for day in range(last + 1):
         active = [spell for spell in spells if spell.is_active(day)]
+        if not active:
+            continue
         explain(active, day, desk.mart)
         for spell in active:
             if spell.inhibited_by is not None:
@@ -155,13 +150,24 @@ def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, 
                     elif opened.kind == "reopened":
                         report.cards_reopened.append(opened.card.card_id)
         for spell in active:
-            if spell.inhibited_by is not None and rows[id(spell)].card_id is not None:
+            if (
+                spell.inhibited_by is not None
+                and rows[id(spell)].card_id is not None
+                and _is_news(rows[id(spell)], day, desk)
+            ):
                 opening.sharpen(rows[id(spell)].card_id, spell, day, desk)
             if spell.inhibited_by is not None and rows[id(spell)].card_id is None:
                 rows[id(spell)].card_id = rows[id(spell.inhibited_by)].card_id
+        for spell in active:
+            if spell.last_seen == day:
+                _refresh(spell, rows[id(spell)], day, desk)
     for spell in spells:
         _write(spell, rows[id(spell)], owner.get(id(spell)), rows, desk)
-    _refresh_cards(spells, rows, desk)
+
+
+def _is_news(row: Alert, day: int, desk: opening.Desk) -> bool:
+    """Whether no earlier run has seen the alert on that day: what was described then isn't described again."""
+    return row.evaluated_on is None or row.evaluated_on < desk.day(day)
 
 
 def _relatives(spell: Spell, active: list[Spell], rows: dict[int, Alert], desk: opening.Desk) -> list[Card]:
@@ -172,7 +178,7 @@ def _relatives(spell: Spell, active: list[Spell], rows: dict[int, Alert], desk: 
         is_part = other.scope.contains(spell.scope) or spell.scope.contains(other.scope)
         if card_id and other is not spell and (other.inhibited_by is spell or (is_part and other.scope.pairs)):
             card = desk.session.get(Card, card_id)
-            if card is not None and opening.is_kindred(card, spell):
+            if card is not None and card.state not in states.ENDED and matching.is_kindred(card, spell):
                 found[card_id] = card
     return sorted(found.values(), key=lambda card: card.card_id)
 
@@ -201,13 +207,7 @@ def _write(spell: Spell, row: Alert, owner: Spell | None, rows: dict[int, Alert]
     desk.session.add(row)
 
 
-def _refresh_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk) -> None:
-    """Figures of open cards whose alert was seen in the last days; older ones hardly change."""
-    last = len(desk.mart.calendar) - 1
-    for spell in spells:
-        card_id = rows[id(spell)].card_id
-        if card_id is None or last - spell.last_seen > opening.REFRESH_DAYS:
-            continue
-        card = desk.session.get(Card, card_id)
-        if card is not None and card.state not in states.ENDED:
-            opening.refresh(card, spell, last, None, desk)
+def _refresh(spell: Spell, row: Alert, day: int, desk: opening.Desk) -> None:
+    card = desk.session.get(Card, row.card_id) if row.card_id else None
+    if card is not None and card.state not in states.ENDED:
+        opening.refresh(card, spell, day, desk)

@@ -21,6 +21,10 @@ from warehouse.connection import Warehouse, open_published
 # Codes of a day's class: 0–6 Monday to Sunday, then the two that break the weekly rhythm.
 HOLIDAY, MAKEUP = 7, 8
 CLASSES = 9
+# One holiday differs from another by so much (relative standard deviation): New Year empties cities, Tomb Sweeping
+# is a long week-end. Make-up workdays and the days that work off a holiday's backlog differ half as much.
+HOLIDAY_SD = 0.3
+BACKLOG_DAYS = 2
 
 # Upper bounds in days, as in the mart's macro `tenure_band`.
 _TENURE_BANDS = ((90, "under_90d"), (365, "90d_to_1y"), (1095, "1y_to_3y"), (10**9, "over_3y"))
@@ -33,11 +37,15 @@ class EmptyMartError(HuiyinError):
 
 @dataclass(frozen=True)
 class Calendar:
-    """The days from the first record to ``as_of_on``, without gaps."""
+    """The days from the first record to ``as_of_on``, without gaps.
+
+    ``doubt``: relative standard deviation of what a day out of the weekly rhythm is expected to hold, 0 on others.
+    """
 
     days: pd.DatetimeIndex
     day_class: npt.NDArray[np.int64]
     campaign_lift: npt.NDArray[np.float64]
+    doubt: npt.NDArray[np.float64]
 
     @classmethod
     def build(cls, first: date, last: date, kinds: pd.DataFrame, campaigns: tuple[Campaign, ...]) -> Calendar:
@@ -51,7 +59,7 @@ class Calendar:
         for campaign in campaigns:
             inside = (days >= pd.Timestamp(campaign.starts_on)) & (days <= pd.Timestamp(campaign.ends_on))
             lift[inside] = np.maximum(lift[inside], campaign.expected_lift)
-        return cls(days, day_class, lift)
+        return cls(days, day_class, lift, _doubt(day_class))
 
     def index(self, day: date) -> int:
         """Position of a day; negative before the first."""
@@ -69,6 +77,28 @@ class Calendar:
 
     def __len__(self) -> int:
         return len(self.days)
+
+
+def holidays_begin(day_class: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """The first day of each holiday, which may be several days long."""
+    is_holiday = day_class == HOLIDAY
+    begins: npt.NDArray[np.bool_] = np.diff(is_holiday, prepend=False) & is_holiday
+    return begins
+
+
+def _doubt(day_class: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The less precedents, the wider: a new draw plus the error of a mean over those before and a prior one."""
+    is_holiday, is_makeup = day_class == HOLIDAY, day_class == MAKEUP
+    holidays, makeups = np.cumsum(holidays_begin(day_class)), np.cumsum(is_makeup)
+    after = np.zeros(len(day_class), dtype=bool)
+    for back in range(1, BACKLOG_DAYS + 1):
+        after[back:] |= is_holiday[:-back]
+    of_holidays = HOLIDAY_SD * np.sqrt(1.0 + 1.0 / np.maximum(holidays, 1))
+    of_makeups = HOLIDAY_SD / 2 * np.sqrt(1.0 + 1.0 / np.maximum(makeups, 1))
+    found: npt.NDArray[np.float64] = np.select(
+        [is_holiday, is_makeup, after], [of_holidays, of_makeups, of_holidays / 2], 0.0
+    )
+    return found
 
 
 @dataclass(frozen=True)

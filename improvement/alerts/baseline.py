@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from improvement.mart import CLASSES, HOLIDAY, MAKEUP, Calendar
+from improvement.mart import CLASSES, HOLIDAY, MAKEUP, Calendar, holidays_begin
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ TREND_CAUTION = 4.0
 MAXIMUM_GROWTH = 0.3
 # Pseudo-counts behind the level shared by all series.
 LEVEL_PSEUDO_COUNTS = 0.5
-# Pseudo-counts behind the profile shared by all series, and behind the prior of the shared holiday factors.
+# Pseudo-counts behind the profile shared by all series, and the least behind the prior of the shared holiday factors.
 PROFILE_PSEUDO_COUNTS = 30.0
 HOLIDAY_PSEUDO_COUNTS = 60.0
 # What the estimates of dispersion and profile don't know about themselves, set so that stated and simulated
@@ -110,11 +110,12 @@ def _profile(counts: Floats, expected: Floats, weights: Floats, day_class: npt.N
     total_observed, total_base = observed.sum(axis=0), base.sum(axis=0)
     seen = total_base > 0
     shared[seen] = (total_observed[seen] + 1e-9) / total_base[seen]
-    # Rare classes lean on what they resemble: a holiday on a Sunday, a make-up workday on an ordinary one.
-    for rare, like in ((HOLIDAY, shared[6]), (MAKEUP, shared[:5].mean())):
-        shared[rare] = (total_observed[rare] + HOLIDAY_PSEUDO_COUNTS * like) / (
-            total_base[rare] + HOLIDAY_PSEUDO_COUNTS
-        )
+    # Rare classes lean on what they resemble: a holiday on a Sunday, a make-up workday on an ordinary one. That prior
+    # counts as one occasion more, however many records a single New Year may hold.
+    holidays, makeups = holidays_begin(day_class).sum(), (day_class == MAKEUP).sum()
+    for rare, like, occasions in ((HOLIDAY, shared[6], holidays), (MAKEUP, shared[:5].mean(), makeups)):
+        pseudo = max(HOLIDAY_PSEUDO_COUNTS, total_base[rare] / max(occasions, 1))
+        shared[rare] = (total_observed[rare] + pseudo * like) / (total_base[rare] + pseudo)
     pseudo = PROFILE_PSEUDO_COUNTS
     return (observed + pseudo * shared) / (base + pseudo)
 
@@ -267,7 +268,8 @@ def screen(
         window = slice(today - longest + 1, today + 1)
         usual = np.maximum(fit.level * exposed[:, window] * fit.profile[:, calendar.day_class[window]], 1e-6)
         extra = usual * planned[window]
-        _test(result, today, counts[:, window], usual + response * extra, extra * response_sd[:, None], fit)
+        doubt = np.hypot(extra * response_sd[:, None], usual * calendar.doubt[window])
+        _test(result, today, counts[:, window], usual + response * extra, doubt, fit)
         over = result.observed[:, today] / np.maximum(result.expected[:, today], 1e-9) - 1.0
         alarmed = (result.p_value[:, today] < significance) & (over >= minimum_over)
         in_alarm = np.where(alarmed, in_alarm + 1, np.where(result.recent_p[:, today] < 0.05, in_alarm, 0))
@@ -281,18 +283,21 @@ def screen(
     return result
 
 
-def _test(result: Screening, today: int, counts: Floats, mean: Floats, campaign_sd: Floats, fit: _Fit) -> None:
-    """Fill in one day: ``counts``, ``mean`` and the uncertainty of campaigns in it are S × 7, the day itself last."""
+def _test(result: Screening, today: int, counts: Floats, mean: Floats, doubt: Floats, fit: _Fit) -> None:
+    """Fill in one day: ``counts``, ``mean`` and what campaigns and holidays add to its doubt are S × 7, the day last.
+
+    The doubts of one window add up: the days of a campaign or holiday go together.
+    """
     result.daily_expected[:, today] = mean[:, -1]
     smallest = np.full(counts.shape[0], np.inf)
     for column, window in enumerate(WINDOWS):
         observed, expected = counts[:, -window:].sum(axis=1), mean[:, -window:].sum(axis=1)
-        planned = campaign_sd[:, -window:].sum(axis=1)
+        unusual = doubt[:, -window:].sum(axis=1)
         variance = (
             expected * ESTIMATION_INFLATION
             + fit.dispersion[:, column] * expected**2
             + fit.level_variance * expected**2
-            + planned**2
+            + unusual**2
         )
         p_value = upper_tail_mid_p(observed, expected, variance)
         better = p_value < smallest

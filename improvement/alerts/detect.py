@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from improvement.alerts.baseline import Floats, screen
@@ -14,8 +15,12 @@ from improvement.scope import Scope
 CALM_DAYS = 5
 # Targets are judged over overlapping weeks, so that leaving takes a week of calm.
 TARGET_CALM_DAYS = 7
-TREND_WEEKS = 12
 TREND_CALM_DAYS = 28
+# A trend needs the newest weeks and most of the others.
+NEWEST_WEEKS = 3
+TREND_LEAST_KNOWN = 0.75
+# With fewer other series to compare with, each is taken as it is.
+LEAST_OTHERS = 5
 # Where the 3-day window is less surprising than this, nothing is left of a spike.
 CALM_P_VALUE = 0.05
 COUNT_METRICS = ("ticket_count", "voice_count", "dissatisfied_count")
@@ -155,7 +160,10 @@ def _scale(targets: list[Target | None]) -> float:
 
 
 def _trend_spells(rule: AlertRule, series: SeriesSet, mart: MartData, direction: str) -> list[Spell]:
-    """A rise over weeks: Mann-Kendall's test on weekly values, sized by the Theil-Sen slope."""
+    """A rise over weeks: Mann-Kendall's test on weekly values, sized by the Theil-Sen slope.
+
+    Means are taken relative to the other series of the rule: what rises everywhere is for the targets to see.
+    """
     length, weeks = len(mart.calendar), max(rule.window_days // 7, 4)
     if not series.values or length < 7 * weeks:
         return []
@@ -167,17 +175,18 @@ def _trend_spells(rule: AlertRule, series: SeriesSet, mart: MartData, direction:
     for day in range(7 * weeks - 1, length):
         at = np.arange(day - 7 * (weeks - 1), day + 1, 7)
         with np.errstate(invalid="ignore", divide="ignore"):
-            weekly = numerator[:, at] if is_count else numerator[:, at] / denominator[:, at]
-        enough = ((numerator if is_count else denominator)[:, at] >= rule.minimum_count).all(axis=1)
-        rising = -weekly if direction == "at_least" else weekly
+            weekly = numerator[:, at] if is_count else _own_means(numerator[:, at], denominator[:, at])
+        known = (numerator if is_count else denominator)[:, at] >= rule.minimum_count
+        # Few tickets are a fact about a count, but no measure of a mean: such weeks are left out of a mean's trend.
+        needed = np.full(weeks, is_count)
+        needed[-NEWEST_WEEKS:] = True
+        enough = known[:, needed].all(axis=1) & (known.mean(axis=1) >= TREND_LEAST_KNOWN)
         for row in np.flatnonzero(enough):
-            p_value[row, day], slope = _mann_kendall(rising[row])
-            start = (
-                float(np.median(weekly[row] - slope * np.arange(weeks)))
-                if direction != "at_least"
-                else float(np.median(weekly[row] + slope * np.arange(weeks)))
-            )
-            newest[row, day], oldest[row, day] = float(weekly[row, -3:].mean()), start
+            week = np.flatnonzero(known[row])
+            sign = -1.0 if direction == "at_least" else 1.0
+            p_value[row, day], slope = _mann_kendall(week, sign * weekly[row, week])
+            start = float(np.median(weekly[row, week] - sign * slope * week))
+            newest[row, day], oldest[row, day] = float(weekly[row, -NEWEST_WEEKS:].mean()), start
             over[row, day] = slope * (weeks - 1) / max(abs(start), 1e-9)
     met = (p_value < rule.significance) & (over >= rule.yellow_over)
     still = (p_value < 0.05) & (over >= rule.yellow_over / 2)
@@ -201,7 +210,20 @@ def _trend_spells(rule: AlertRule, series: SeriesSet, mart: MartData, direction:
     ]  # fmt: skip
 
 
-def _mann_kendall(values: Floats) -> tuple[float, float]:
+def _own_means(numerator: Floats, denominator: Floats) -> Floats:
+    """Weekly means (S × weeks) less what moved all other series alike, such as weeks with holidays.
+
+    The others' index is what they summed up to ÷ what they would have at their own means over all these weeks.
+    """
+    usual = denominator * (numerator.sum(axis=1) / denominator.sum(axis=1))[:, None]
+    found: Floats = numerator / denominator
+    if len(numerator) > LEAST_OTHERS:
+        usual = np.nan_to_num(usual)
+        found *= (usual.sum(axis=0) - usual) / (numerator.sum(axis=0) - numerator)
+    return found
+
+
+def _mann_kendall(step: npt.NDArray[np.int64], values: Floats) -> tuple[float, float]:
     """One-sided p-value of a rise, and the Theil-Sen slope per step. Source: Hirsch, Slack and Smith 1982."""
     n = len(values)
     later, earlier = np.triu_indices(n, 1)[::-1]
@@ -209,4 +231,4 @@ def _mann_kendall(values: Floats) -> tuple[float, float]:
     s = float(np.sign(difference).sum())
     variance = n * (n - 1) * (2 * n + 5) / 18.0
     p_value = float(stats.norm.sf((s - 1.0) / np.sqrt(variance))) if s > 0 else 1.0
-    return p_value, float(np.median(difference / (later - earlier)))
+    return p_value, float(np.median(difference / (step[later] - step[earlier])))

@@ -7,15 +7,12 @@ alert that is no longer remarkable without the source's voices is silenced.
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 from scipy import stats
 
+from improvement.alerts.overlap import overlap
 from improvement.alerts.spells import SEVERITY_RANK, Spell
 from improvement.mart import MartData
 
-# What is normal in the part of a scope that another scope shares, is counted over these days before the spell.
-REFERENCE_DAYS = 56
 OWN_SIGNIFICANCE = 1e-3
 
 
@@ -50,39 +47,14 @@ def _explain_indicators(active: list[Spell], day: int) -> None:
                 break
 
 
-def frame_of(spell: Spell, mart: MartData) -> pd.DataFrame:
-    """The records that the spell counts."""
-    if spell.rule.metric == "voice_count":
-        return mart.voices
-    if spell.rule.metric == "dissatisfied_count":
-        return mart.ratings[~mart.ratings["is_satisfied"].astype(bool)]
-    return mart.tickets
-
-
 def _explains(source: Spell, spell: Spell, day: int, mart: MartData) -> bool:
-    frame = frame_of(spell, mart)
-    if any(dimension not in frame.columns for dimension, _ in source.scope.pairs):
+    found = overlap(spell, source.scope, source.started, day, mart)
+    if found is None or found.observed == 0:
         return False
-    begin = min(spell.started, source.started)
-    inside = frame[spell.scope.mask(frame) & (frame["day"] <= day) & (frame["day"] >= begin - REFERENCE_DAYS)]
-    shared = source.scope.mask(inside).to_numpy()
-    days = inside["day"].to_numpy()
-    now, before = days >= spell.started, days < begin
-    observed, observed_shared = int(now.sum()), int((now & shared).sum())
-    if spell.daily_expected is None or observed == 0:
-        return False
-    expected = max(float(np.nansum(spell.daily_expected[spell.started : day + 1])), 1e-9)
-    # What the two share normally, from the days before both.
-    normal_share = (int((before & shared).sum()) + 0.5) / (int(before.sum()) + 1.0)
-    rest_observed, rest_expected = observed - observed_shared, expected * (1.0 - normal_share)
-    excess, excess_shared = observed - expected, observed_shared - expected * normal_share
-    if excess <= 0:
+    if found.excess <= 0:
         return True
     if source.scope.contains(spell.scope):
         # A part of the source: nothing of its own unless it rises more than the whole does, beyond chance.
         whole = max(source.growth(spell.started, day), 1.0)
-        return bool(stats.poisson.sf(observed - 1, expected * whole) > OWN_SIGNIFICANCE)
-    if excess_shared / excess >= 0.7:
-        return True
-    over = rest_observed / max(rest_expected, 1e-9) - 1.0
-    return excess_shared / excess >= 0.4 and over < spell.rule.yellow_over
+        return bool(stats.poisson.sf(found.observed - 1, found.expected * whole) > OWN_SIGNIFICANCE)
+    return found.share >= 0.7 or (found.share >= 0.4 and found.over_outside < spell.rule.yellow_over)

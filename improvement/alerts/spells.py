@@ -57,6 +57,10 @@ class Spell:
         """The last day on which the condition was met."""
         return self.history[-1].day
 
+    def seen_until(self, day: int) -> int:
+        """The last day up to that one on which the condition was met."""
+        return max(measure.day for measure in self.history if measure.day <= day)
+
     def is_active(self, day: int) -> bool:
         """Whether the spell was on at the end of that day."""
         return self.fired <= day and (self.resolved is None or day < self.resolved)

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from huiyin.config import Settings
 from improvement.alerts.spells import SEVERITY_RANK, Spell
-from improvement.cards import states
+from improvement.cards import matching, states
 from improvement.cards.evidence import Evidence, gather, sample
 from improvement.cards.priority import prioritise
+from improvement.cards.titles import title
 from improvement.mart import MartData
 from improvement.ops.audit import append_transition
 from improvement.ops.models import Card, CardEvidence
@@ -25,15 +26,8 @@ from warehouse.connection import Warehouse
 LASTING_DAYS = {"red": 1, "orange": 1, "yellow": 7}
 LASTING_DAYS_TARGET = {"red": 14, "orange": 14, "yellow": 21}
 LASTING_DAYS_TREND = {"red": 0, "orange": 7, "yellow": 14}
-# One scope may have several kinds of trouble; each is a card of its own.
-TROUBLES = {
-    "volume": ("ticket_count", "voice_count"),
-    "satisfaction": ("dissatisfied_count", "csat_mean", "csat_satisfied_share", "nps", "negative_share"),
-    "speed": ("first_response_minutes", "first_response_sla_met_share", "resolution_hours", "resolution_sla_met_share"),
-    "quality": ("first_contact_resolution_share", "reopen_share", "repeat_contact_share"),
-}
-RECURRENCE_DAYS = 180
-REFRESH_DAYS = 7
+# A card's trouble comes back when it was away for longer than this; before, it goes on.
+CALM_DAYS = 14
 DUE_DAYS = {"red": 7, "orange": 14, "yellow": 30}
 # What only social media talk about is no service problem.
 LEAST_TICKETS = 5
@@ -49,6 +43,10 @@ class Desk:
     warehouse: Warehouse
     mart: MartData
     rules: Rules
+
+    def day(self, index: int) -> date:
+        """The local date at a position of the mart's calendar."""
+        return self.mart.calendar.day(index)
 
     def label(self, spell: Spell) -> str:
         """The spell's scope in Chinese."""
@@ -72,10 +70,16 @@ def deserves_card(spell: Spell, day: int) -> bool:
     """Whether it has lasted long enough for its colour; everything else is for the evidence to say."""
     return (
         spell.inhibited_by is None
+        and not is_workload(spell)
         and spell.is_active(day)
         and day - spell.fired >= lasting_days(spell)[spell.severity(day)]
         and spell.is_high(day)
     )
+
+
+def is_workload(spell: Spell) -> bool:
+    """Whether it is a rise of all contacts together: a matter of staffing, not a problem to be solved."""
+    return spell.rule.metric in ("ticket_count", "voice_count") and not spell.scope.pairs
 
 
 def lasting_days(spell: Spell) -> dict[str, int]:
@@ -83,39 +87,39 @@ def lasting_days(spell: Spell) -> dict[str, int]:
     return {"count": LASTING_DAYS, "target": LASTING_DAYS_TARGET, "trend": LASTING_DAYS_TREND}[spell.rule.kind]
 
 
-def is_kindred(card: Card, spell: Spell) -> bool:
-    """Whether the card is about the alert's kind of trouble."""
-    return card.metric in _kindred(spell.rule.metric)
-
-
-def _kindred(metric: str) -> tuple[str, ...]:
-    """Metrics of the same kind of trouble."""
-    return next((metrics for metrics in TROUBLES.values() if metric in metrics), (metric,))
-
-
 def card_for(spell: Spell, day: int, siblings: list[Card], desk: Desk) -> Opened | None:
-    """The card of an alert that deserves one: a sibling's, the old one of its scope, or a new one; None if none.
+    """The card of an alert that deserves one; None where it is about no service problem.
 
-    ``siblings``: cards of related alerts that are active now.
+    In this order: the open card of its scope, that of an alert it explains or belongs to (``siblings``), one that
+    holds most of its excess, an ended one of its scope, which is reopened, or a new one. So no scope ever gets a
+    second open card.
     """
-    calendar = desk.mart.calendar
-    today, started_on = calendar.day(day), calendar.day(spell.started)
+    today, started_on = desk.day(day), desk.day(spell.started)
     evidence = gather(desk.warehouse, spell.scope, spell.rule.metric, started_on, today)
     if not _is_service_problem(spell, evidence):
         return None
-    card = _same_scope(spell, started_on, desk.session)
+    card = matching.open_card(spell.scope.key, desk.session)
+    card = card or next(iter(siblings), None) or matching.overlapping_card(spell, day, desk.mart, desk.session)
     kind = "attached"
-    if card is not None and card.last_seen_on < started_on:
-        kind = _recur(card, spell, today, desk)
-    elif card is None and siblings:
-        card = siblings[0]
-    elif card is None:
-        card = _open(spell, today, started_on, desk)
-        kind = "opened"
+    if card is None:
+        card = matching.ended_card(spell, started_on, desk.session)
+        if card is not None:
+            _reopen(card, spell, day, desk)
+            kind = "reopened"
+        else:
+            card = _open(spell, day, desk)
+            kind = "opened"
+    elif _is_about(card, spell) and started_on > card.last_seen_on + timedelta(days=CALM_DAYS):
+        _note_recurrence(card, spell, day, desk)
+        kind = "recurred"
     if kind != "attached":
         _freeze(card, evidence, today, desk)
-    refresh(card, spell, day, evidence, desk)
+    refresh(card, spell, day, desk)
     return Opened(card, kind)
+
+
+def _is_about(card: Card, spell: Spell) -> bool:
+    return (card.scope_key, card.metric) == (spell.scope.key, spell.rule.metric)
 
 
 def _is_service_problem(spell: Spell, evidence: Evidence) -> bool:
@@ -125,69 +129,71 @@ def _is_service_problem(spell: Spell, evidence: Evidence) -> bool:
     return enough and evidence.negative_share is not None and evidence.negative_share >= 0.2
 
 
-def _same_scope(spell: Spell, started_on: date, session: Session) -> Card | None:
-    return session.scalars(
-        select(Card)
-        .where(
-            Card.scope_key == spell.scope.key,
-            Card.metric.in_(_kindred(spell.rule.metric)),
-            Card.state != states.DUPLICATE,
-            Card.last_seen_on >= started_on - timedelta(days=RECURRENCE_DAYS),
-        )
-        .order_by(Card.last_seen_on.desc(), Card.card_id.desc())
-        .limit(1)
-        .with_for_update()
-    ).first()
-
-
-def _recur(card: Card, spell: Spell, today: date, desk: Desk) -> str:
+def _recurrence(card: Card, spell: Spell, desk: Desk) -> str:
+    """Count it; the words for the trail."""
     card.recurrence_count = (card.recurrence_count or 0) + 1
-    card.started_on = desk.mart.calendar.day(spell.started)
-    card.title = title(spell, desk)
-    reason = f"第 {card.recurrence_count} 次复发,{card.started_on} 起"
-    if card.state in states.REOPENABLE:
-        states.check_move(card.card_id, card.state, states.REOPENED, states.SYSTEM, reason)
-        before, card.state, card.closed_on = card.state, states.REOPENED, None
-        card.due_on = today + timedelta(days=DUE_DAYS[spell.severity(spell.last_seen)])
-        append_transition(
-            desk.session,
-            card,
-            "moved",
-            occurred_at=desk.end_of(today),
-            actor=states.SYSTEM,
-            from_value=before,
-            to_value=states.REOPENED,
-            reason=reason,
-        )
-        return "reopened"
-    append_transition(desk.session, card, "noted", occurred_at=desk.end_of(today), actor=states.SYSTEM, reason=reason)
-    return "recurred"
+    return f"第 {card.recurrence_count} 次复发，{desk.day(spell.started)} 起"
+
+
+def _note_recurrence(card: Card, spell: Spell, day: int, desk: Desk) -> None:
+    append_transition(
+        desk.session,
+        card,
+        "noted",
+        occurred_at=desk.end_of(desk.day(day)),
+        actor=states.SYSTEM,
+        reason=_recurrence(card, spell, desk),
+    )
+
+
+def _reopen(card: Card, spell: Spell, day: int, desk: Desk) -> None:
+    today, reason = desk.day(day), _recurrence(card, spell, desk)
+    states.check_move(card.card_id, card.state, states.REOPENED, states.SYSTEM, reason)
+    before, card.state, card.closed_on = card.state, states.REOPENED, None
+    card.due_on = today + timedelta(days=DUE_DAYS[spell.severity(day)])
+    _describe(card, spell, day, desk)
+    append_transition(
+        desk.session,
+        card,
+        "moved",
+        occurred_at=desk.end_of(today),
+        actor=states.SYSTEM,
+        from_value=before,
+        to_value=states.REOPENED,
+        reason=reason,
+    )
 
 
 def sharpen(card_id: str | None, spell: Spell, day: int, desk: Desk) -> None:
-    """Let a card that nobody works on yet follow to the alert that explains the one it was opened for."""
+    """Let a card that nobody works on yet follow to the alert that explains the one it was opened for.
+
+    Not where that alert has a card already, is about the workload, or began after the card was opened.
+    """
     source = spell.inhibited_by
     card = desk.session.get(Card, card_id)
-    if source is None or card is None or card.state != states.NEW or not is_kindred(card, source):
+    if source is None or card is None or card.state != states.NEW or not matching.is_kindred(card, source):
         return
-    if card.scope_key != spell.scope.key or card.scope_key == source.scope.key:
+    if card.scope_key != spell.scope.key or card.scope_key == source.scope.key or is_workload(source):
+        return
+    if desk.day(source.started) > card.opened_on or matching.open_card(source.scope.key, desk.session) is not None:
         return
     before = card.scope_label
-    _describe(card, source, desk)
+    _describe(card, source, day, desk)
     append_transition(
         desk.session,
         card,
         "evidence",
-        occurred_at=desk.end_of(desk.mart.calendar.day(day)),
+        occurred_at=desk.end_of(desk.day(day)),
         actor=states.SYSTEM,
         from_value=before,
         to_value=card.scope_label,
         reason="范围更准确",
     )
-    refresh(card, source, day, None, desk)
+    refresh(card, source, day, desk)
 
 
-def _open(spell: Spell, today: date, started_on: date, desk: Desk) -> Card:
+def _open(spell: Spell, day: int, desk: Desk) -> Card:
+    today = desk.day(day)
     last = desk.session.scalar(select(func.max(Card.card_id)).where(Card.card_id.like("HY-____")))
     longest = desk.session.scalar(select(func.max(Card.card_id)).where(Card.card_id.like("HY-_____")))
     number = int((longest or last or "HY-0000").removeprefix("HY-")) + 1
@@ -195,14 +201,13 @@ def _open(spell: Spell, today: date, started_on: date, desk: Desk) -> Card:
         card_id=f"HY-{number:04d}",
         state=states.NEW,
         opened_on=today,
-        due_on=today + timedelta(days=DUE_DAYS[spell.severity(spell.last_seen)]),
-        started_on=started_on,
-        last_seen_on=today,
+        due_on=today + timedelta(days=DUE_DAYS[spell.severity(day)]),
+        last_seen_on=desk.day(spell.seen_until(day)),
         updated_at=desk.end_of(today),
         recurrence_count=0,
         transition_count=0,
     )
-    _describe(card, spell, desk)
+    _describe(card, spell, day, desk)
     desk.session.add(card)
     desk.session.flush()
     append_transition(
@@ -217,44 +222,20 @@ def _open(spell: Spell, today: date, started_on: date, desk: Desk) -> Card:
     return card
 
 
-def _describe(card: Card, spell: Spell, desk: Desk) -> None:
+def _describe(card: Card, spell: Spell, day: int, desk: Desk) -> None:
     subtype = spell.scope.get("problem_subtype")
     problem = desk.rules.problems.get(subtype or "")
     route = desk.rules.route(subtype)
     team = spell.scope.get("team")
     is_people = team is not None or spell.scope.get("tenure_band") is not None
-    card.title = title(spell, desk)
+    card.started_on = desk.day(spell.started)
+    card.title = title(spell, day, desk.label(spell), desk.mart.calendar, desk.rules)
     card.scope_key, card.scope_label, card.metric = spell.scope.key, desk.label(spell), spell.rule.metric
     card.problem_subtype = subtype
     card.problem_type = problem.problem_type if problem else spell.scope.get("problem_type")
     card.root_cause_class = "people" if is_people else (route.root_cause_class if route else None)
     card.team = team or (route.team if route else None)
     card.owner = f"{team}主管" if team else (route.owner if route else None)
-
-
-def title(spell: Spell, desk: Desk) -> str:
-    """One line without jargon, such as 「华东 物流延误 咨询投诉激增:11-13 起为预期的 4.2 倍」."""
-    label, worst = desk.label(spell), spell.worst(spell.last_seen)
-    if spell.rule.kind == "count":
-        what = {"voice_count": "讨论激增", "dissatisfied_count": "不满意评价激增"}.get(
-            spell.rule.metric, "咨询投诉激增"
-        )
-        since = desk.mart.calendar.day(spell.started)
-        if worst.expected < 1.0:
-            return f"{label} {what}:{since:%m-%d} 起由几乎没有到 {worst.window_days} 天 {worst.observed:.0f} 件"
-        return f"{label} {what}:{since:%m-%d} 起为预期的 {1.0 + worst.over_ratio:.1f} 倍"
-    name = desk.rules.indicator_names.get(spell.rule.metric, spell.rule.metric)
-    unit = desk.rules.indicator_units.get(spell.rule.metric, "")
-    observed, expected = _figure(worst.observed, unit), _figure(worst.expected, unit)
-    if spell.rule.kind == "trend":
-        return f"{label} {name}持续变差:{worst.window_days // 7} 周由 {expected} 到 {observed}"
-    return f"{label} {name}未达目标:近 {worst.window_days} 天 {observed},目标 {expected}"
-
-
-def _figure(value: float, unit: str) -> str:
-    if unit in ("%", "比例", "比率"):
-        return f"{value * 100 if abs(value) <= 1 else value:.1f}%"
-    return f"{value:,.1f} {unit}".strip()
 
 
 def _freeze(card: Card, evidence: Evidence, today: date, desk: Desk) -> None:
@@ -281,24 +262,24 @@ def _freeze(card: Card, evidence: Evidence, today: date, desk: Desk) -> None:
         occurred_at=desk.end_of(today),
         actor=states.SYSTEM,
         to_value=f"{len(verbatims)} 条原声",
-        reason=f"冻结证据:{figures},数据版本 {desk.mart.version}",
+        reason=f"冻结证据：{figures}，数据版本 {desk.mart.version}",
     )
 
 
-def refresh(card: Card, spell: Spell, day: int, evidence: Evidence | None, desk: Desk) -> None:
-    """Bring figures and priority up to date; what people decided stays."""
-    calendar = desk.mart.calendar
-    until = min(day, spell.last_seen)
-    if evidence is None:
-        evidence = gather(
-            desk.warehouse, spell.scope, spell.rule.metric, calendar.day(spell.started), calendar.day(until)
-        )
+def refresh(card: Card, spell: Spell, day: int, desk: Desk) -> None:
+    """Bring figures, title and priority up to date; what people decided stays, and no older day undoes a newer one."""
+    until_on = desk.day(spell.seen_until(day))
+    if until_on < card.last_seen_on:
+        return
+    card.last_seen_on = until_on
+    if not _is_about(card, spell):
+        return  # related evidence
     severity = spell.severity(day)
     if card.severity is None or SEVERITY_RANK[severity] > SEVERITY_RANK[card.severity]:
         card.severity = severity
-    card.last_seen_on = max(card.last_seen_on, calendar.day(until))
-    if (card.scope_key, card.metric) != (spell.scope.key, spell.rule.metric):
-        return
+    if desk.day(spell.started) == card.started_on:
+        card.title = title(spell, day, desk.label(spell), desk.mart.calendar, desk.rules)
+    evidence = gather(desk.warehouse, spell.scope, spell.rule.metric, card.started_on, until_on)
     card.voice_count, card.customer_count = evidence.voice_count, evidence.customer_count
     card.vip_share, card.negative_share = evidence.vip_share, evidence.negative_share
     card.revenue_at_risk, card.sla_breached_share = evidence.revenue_at_risk, evidence.sla_breached_share

@@ -116,7 +116,7 @@ def move_card(
             _check_closing(session, card, reason, override)
             card.closed_on = _today(settings)
             if override:
-                reason = f"人工核准关闭:{reason}"
+                reason = f"人工核准关闭：{reason}"
         elif card.closed_on is not None:
             card.closed_on = None
         card.duplicate_of = _duplicate_of(session, card, reason or "") if to_state == states.DUPLICATE else None

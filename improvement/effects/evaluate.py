@@ -103,7 +103,7 @@ def _evaluate(
         scope = Scope.parse(str(action["scope_key"]))
         series = _Series.load(scope, metric, warehouse, mart)
     except ScopeError as error:
-        return result("not_yet_knowable", today, method=f"范围无法识别:{error}")
+        return result("not_yet_knowable", today, method=f"范围无法识别：{error}")
     if action["done_on"] is None:
         planned = max(action["due_on"] or action["started_on"], today)
         return result(
@@ -114,7 +114,7 @@ def _evaluate(
     days = np.arange(max(baseline_from, 0), max(baseline_to, 0))
     amount = float(series.number[days].sum())
     if len(days) < LEAST_BASELINE_DAYS or amount < LEAST_BASELINE:
-        return result("not_yet_knowable", today, method=f"基线不足:{len(days)} 天、{amount:.0f} 件")
+        return result("not_yet_knowable", today, method=f"基线不足：{len(days)} 天、{amount:.0f} 件")
     expected = amount / len(days) * PERIOD_DAYS * PERIODS
     periods = PERIODS if expected >= RARE_EXPECTED[metric] else PERIODS_RARE
     windows = Windows(int(days[0]), int(days[-1]) + 1, done + 1, done + 1 + PERIOD_DAYS * periods)
@@ -252,20 +252,20 @@ class _Series:
             control = self.control[used]
             has_control = control.mean() >= LEAST_CONTROL_A_DAY
             exposure = (control + 1.0) / (control.mean() + 1.0) if has_control else np.ones_like(total)
-            what = "准泊松回归" + (",其余问题作对照" if has_control else ",无对照")
-            return estimate_counts(total, exposure, weekday, chosen, what + ",星期效应,稳健标准误", is_a_day=True)
+            what = "准泊松回归" + ("，其余问题作对照" if has_control else "，无对照")
+            return estimate_counts(total, exposure, weekday, chosen, what + "，星期效应，稳健标准误", is_a_day=True)
         if self.metric == "negative_share":
-            return estimate_counts(total, number, weekday, chosen, "准泊松回归(占比),星期效应,稳健标准误")
+            return estimate_counts(total, number, weekday, chosen, "准泊松回归（占比），星期效应，稳健标准误")
         if self.metric == "resolution_hours":
             # How long everything else takes carries staffing and backlog; where there is nothing else, it is level.
             given, usual = number > 0, self.control[used]
             has_control = bool((usual[given] > 0).all())
             exposure = number * (usual / usual.mean()) if has_control else number
-            what = "准泊松回归(均值之比,截尾)" + (",其余问题作对照" if has_control else ",无对照")
+            what = "准泊松回归（均值之比，截尾）" + ("，其余问题作对照" if has_control else "，无对照")
             return estimate_counts(
-                total[given], exposure[given], weekday[given], chosen[given], what + ",星期效应,稳健标准误"
+                total[given], exposure[given], weekday[given], chosen[given], what + "，星期效应，稳健标准误"
             )
-        return estimate_means(total, number, weekday, chosen, "得分加权回归,星期效应,稳健标准误")
+        return estimate_means(total, number, weekday, chosen, "得分加权回归，星期效应，稳健标准误")
 
 
 def _without_campaigns(period: npt.NDArray[np.int64], lift: Floats) -> npt.NDArray[np.int64]:

@@ -86,7 +86,7 @@ def test_an_override_needs_a_person_and_a_reason_and_is_on_record(ops: Settings)
         work.move_card(ops, "HY-0001", "已关闭", states.SYSTEM, "自动", override=True)
     work.move_card(ops, "HY-0001", "已关闭", "李强", "供应商已更换", override=True)
     last = work.show_card(ops, "HY-0001").transitions[-1]
-    assert (last.actor, last.reason) == ("李强", "人工核准关闭:供应商已更换")
+    assert (last.actor, last.reason) == ("李强", "人工核准关闭：供应商已更换")
 
 
 def test_the_database_itself_refuses_to_change_the_trail(ops: Settings) -> None:
