@@ -68,7 +68,7 @@ def run(settings: Settings, as_of_on: date) -> LoopReport:
     report = LoopReport(as_of_on)
     with open_published(settings) as warehouse, open_ops(settings) as session:
         desk = opening.Desk(settings, session, warehouse, mart, rules)
-        _run_cards(spells, _bind(spells, desk), desk, report)
+        play(spells, desk, report)
         effects = evaluate_actions(settings, session, warehouse, mart, rules)
         report.effects_evaluated = len(effects)
         report.verdicts = {effect.action_id: effect.verdict for effect in effects}
@@ -125,8 +125,9 @@ def _bind(spells: list[Spell], desk: opening.Desk) -> dict[int, Alert]:
     return bound
 
 
-def _run_cards(spells: list[Spell], rows: dict[int, Alert], desk: opening.Desk, report: LoopReport) -> None:
+def play(spells: list[Spell], desk: opening.Desk, report: LoopReport) -> None:
     """Play the days forward: who explains whom, which alerts get a card, what the alert rows say at the end."""
+    rows = _bind(spells, desk)
     last = len(desk.mart.calendar) - 1
     owner: dict[int, Spell] = {}
     for day in range(last + 1):

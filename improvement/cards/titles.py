@@ -31,7 +31,7 @@ def _trend(name: str, unit: str, worst: Measure) -> str:
     how, to = ("变长" if unit in _TIMES else "上升", "升到") if rises else ("下降", "降到")
     weekly = "每周 " if unit == "件" else ""
     begin, end = _figure(worst.expected, unit), _figure(worst.observed, unit)
-    return f"{name}持续{how}：{worst.window_days // 7} 周内由{weekly or ' '}{begin} {to} {end}"
+    return f"{name}持续{how}：{worst.window_days // 7} 周内由{weekly or ' '}{begin}{to} {end}"
 
 
 def _figure(value: float, unit: str) -> str:

@@ -88,6 +88,19 @@ def test_a_planned_campaign_and_a_public_holiday_are_no_surprise() -> None:
     assert (planned[:, 277:284] < 1e-4).any(axis=1).mean() < 0.03  # the end of a holiday isn't a surge
 
 
+def test_a_mild_holiday_after_a_deep_one_is_no_surprise_but_an_outbreak_in_it_is() -> None:
+    counts = np.random.default_rng(9).poisson(110 * WEEK[np.arange(130) % 7] / 0.957, (60, 130)).astype(float)
+    deep, mild = range(70, 78), range(110, 113)
+    counts[:, deep] = np.random.default_rng(10).poisson(40, (60, len(deep)))  # New Year empties cities
+    counts[:, mild] = np.random.default_rng(11).poisson(72, (60, len(mild)))  # a long week-end doesn't
+    outbreak = counts.copy()
+    outbreak[:, mild] *= 4
+    holidays = tuple(FIRST_ON + timedelta(days=day) for day in (*deep, *mild))
+    around = slice(108, 118)
+    assert (screen(counts, calendar_of(130, (), holidays)).p_value[:, around] < 1e-4).mean() < 0.003
+    assert (screen(outbreak, calendar_of(130, (), holidays)).p_value[:, around] < 1e-4).any(axis=1).mean() > 0.9
+
+
 def test_bad_ratings_follow_the_number_of_ratings_given() -> None:
     generator = np.random.default_rng(8)
     given_a_day = np.where(np.arange(260) >= 200, 60.0, 20.0)[None, :].repeat(30, axis=0)

@@ -141,11 +141,15 @@ def test_day_after_day_finds_the_same_as_one_run_over_all(mart_file: Path, fresh
             rows = session.scalars(select(Alert))
             return {(a.alert_id, a.started_on, a.fired_on, a.resolved_on, a.severity, a.card_id) for a in rows}
 
+    def cards(settings: Settings) -> list[tuple[Any, ...]]:
+        return [
+            (c.card_id, c.title, c.scope_key, c.opened_on, c.started_on, c.last_seen_on, c.due_on, c.severity,
+             c.voice_count, c.priority_score, c.recurrence_count)
+            for c in work.list_cards(settings)
+        ]  # fmt: skip
+
     assert spells(fresh) == spells(played)
-    step, whole = work.list_cards(fresh), work.list_cards(played)
-    assert {(c.card_id, c.scope_key, c.recurrence_count) for c in step} == {
-        (c.card_id, c.scope_key, c.recurrence_count) for c in whole
-    }
+    assert cards(fresh) == cards(played)
 
 
 @pytest.mark.slow
@@ -157,7 +161,7 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_done(
         "from improvement.loop import run; print('go', flush=True);"
         f"run(Settings(var=Path({str(mart_file.parent.parent)!r}), ops_db={fresh.ops_db!r}), date({UNTIL:%Y,%-m,%-d}))"
     )
-    for wait in (0.4, 1.5, 3.0):
+    for wait in (0.5, 2.0):
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None and process.stdout.readline() == "go\n"
         time.sleep(wait)
