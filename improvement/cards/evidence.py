@@ -35,10 +35,13 @@ class Verbatim:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Figures of the voices in scope from ``from_on`` to ``to_on``; shares are 0…1, revenue in yuan a year."""
+    """Figures of the voices in scope from ``from_on`` to ``to_on``; shares are 0…1, revenue in yuan a year.
+
+    ``own_count``: voices of the company's own customers, that is tickets and texts of writers whom the CRM knows.
+    """
 
     voice_count: int
-    ticket_count: int
+    own_count: int
     customer_count: int
     vip_share: float | None
     negative_share: float | None
@@ -96,7 +99,7 @@ def gather(warehouse: Warehouse, scope: Scope, metric: str, from_on: date, to_on
         " max(case when customer_tier = 'vip' then 1 else 0 end) as is_vip from voices"
         " where customer_ref is not null group by customer_ref)"
         " select (select count(*) from voices) as voice_count,"
-        " (select count(*) from voices where voice_kind = 'ticket') as ticket_count,"
+        " (select count(*) from voices where voice_kind = 'ticket' or customer_tier is not null) as own_count,"
         " (select count(*) from customers) as customer_count,"
         " (select cast(avg(is_vip) as double precision) from customers) as vip_share,"
         " (select cast(avg(case when sentiment_label = 'negative' then 1.0 else 0.0 end) as double precision)"
@@ -105,7 +108,7 @@ def gather(warehouse: Warehouse, scope: Scope, metric: str, from_on: date, to_on
     )[0]
     return Evidence(
         int(figures["voice_count"]),
-        int(figures["ticket_count"]),
+        int(figures["own_count"]),
         int(figures["customer_count"]),
         figures["vip_share"],
         figures["negative_share"],

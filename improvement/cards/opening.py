@@ -29,9 +29,9 @@ LASTING_DAYS_TREND = {"red": 0, "orange": 7, "yellow": 14}
 # A card's trouble comes back when it was away for longer than this; before, it goes on.
 CALM_DAYS = 14
 DUE_DAYS = {"red": 7, "orange": 14, "yellow": 30}
-# What only social media talk about is no service problem.
-LEAST_TICKETS = 5
-LEAST_TICKET_SHARE = 0.25
+# What only strangers talk about, as on social media, is no service problem.
+LEAST_OWN_VOICES = 5
+LEAST_OWN_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _is_about(card: Card, spell: Spell) -> bool:
 def _is_service_problem(spell: Spell, evidence: Evidence) -> bool:
     if spell.rule.metric != "voice_count":
         return evidence.voice_count > 0
-    enough = evidence.ticket_count >= max(LEAST_TICKETS, LEAST_TICKET_SHARE * evidence.voice_count)
+    enough = evidence.own_count >= max(LEAST_OWN_VOICES, LEAST_OWN_SHARE * evidence.voice_count)
     return enough and evidence.negative_share is not None and evidence.negative_share >= 0.2
 
 

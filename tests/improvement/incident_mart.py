@@ -34,11 +34,12 @@ class Incident:
 
 @dataclass(frozen=True)
 class Meme:
-    """So many posts a day of a topic that no ticket is about."""
+    """So many posts a day of a topic that no ticket is about: a stranger's joke, or customers' complaint."""
 
     from_on: date
     to_on: date
     posts_a_day: int
+    by_customers: bool = False
 
 
 def publish(
@@ -116,8 +117,12 @@ def publish(
         connection.execute(
             "insert into mart.fct_sentiment by name select 'feedback:feed:' || key as voice_id, 'post' as voice_kind,"
             " 'feed' as source, key as feedback_id, 'weibo' as channel, '友商广告笑死 ' || key as text,"
+            " case when $own then 'C' || day_number % 40 end as customer_ref,"
+            " case when $own then 'regular' end as customer_tier,"
             " cast(day as timestamp) as occurred_at, cast(day as date) as occurred_on, 0.7 as sentiment_score,"
-            " 'positive' as sentiment_label, 9 as topic_id from feed"
+            " case when $own then 'negative' else 'positive' end as sentiment_label, 9 as topic_id"
+            " from (select *, row_number() over () as day_number from feed)",
+            {"own": bool(meme and meme.by_customers)},
         )
         connection.execute("insert into mart.dim_topic by name select unnest([1, 2, 3, 9]) as topic_id,"
                            " unnest(['物流', '退款', '其他', '友商']) as label")  # fmt: skip

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,14 @@ def test_each_incident_becomes_one_card_about_what_explains_it(played: Settings)
     assert stall.team == "物流组" and stall.root_cause_class == "process" and "预期的" in stall.title
     assert stall.recurrence_count == 1  # the second stall found its card again
     assert (cards["problem_subtype=login_failure"].opened_on - LOGIN.from_on).days <= 4
+
+
+def test_the_same_burst_written_by_known_customers_opens_a_card(tmp_path: Path) -> None:
+    file = tmp_path / "published" / "huiyin.duckdb"
+    publish(file, UNTIL, meme=replace(MEME, by_customers=True))
+    settings = settings_on(file, f"sqlite:///{tmp_path / 'ops.db'}")
+    run(settings, UNTIL)
+    assert [card.scope_key for card in work.list_cards(settings)] == ["topic=9"]
 
 
 def test_a_meme_without_tickets_alerts_but_opens_no_card(played: Settings) -> None:
