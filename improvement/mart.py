@@ -126,26 +126,29 @@ def _categories(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def load_mart(settings: Settings, as_of_on: date, campaigns: tuple[Campaign, ...]) -> MartData:
-    """Read the published mart. Raises :class:`EmptyMartError`, ``warehouse.connection.WarehouseError``."""
+    """Read the published mart. Raises :class:`EmptyMartError`, ``warehouse.connection.WarehouseError``.
+
+    Records come in the order of their keys, so that sums of fractions are the same at every run.
+    """
     until = f"date '{as_of_on.isoformat()}'"
     dimensions = ", ".join(_RECORD_DIMENSIONS)
     with open_published(settings) as warehouse:
         tickets = _frame(
             warehouse,
             f"select ticket_key, created_on, {dimensions}, agent_tenure_days from mart.fct_tickets"
-            f" where created_on <= {until}",
+            f" where created_on <= {until} order by ticket_key",
         )
         voices = _frame(
             warehouse,
             "select voice_id, occurred_on, voice_kind, channel, customer_tier, team, region, problem_type,"
             " problem_subtype, product, cast(topic_id as varchar) as topic, sentiment_label"
-            f" from mart.fct_sentiment where occurred_on <= {until}",
+            f" from mart.fct_sentiment where occurred_on <= {until} order by voice_id",
         )
         ratings = _frame(
             warehouse,
             "select feedback_key, created_on, channel, customer_tier, team, region, problem_type, problem_subtype,"
             f" product, agent_tenure_days, is_satisfied from mart.fct_feedback where created_on <= {until}"
-            " and is_satisfied is not null",
+            " and is_satisfied is not null order by feedback_key",
         )
         indicators = _frame(
             warehouse,

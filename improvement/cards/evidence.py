@@ -112,7 +112,7 @@ def gather(warehouse: Warehouse, scope: Scope, metric: str, from_on: date, to_on
         int(figures["customer_count"]),
         figures["vip_share"],
         figures["negative_share"],
-        float(figures["revenue_at_risk"] or 0.0),
+        round(float(figures["revenue_at_risk"] or 0.0), 2),
         _sla_breached_share(warehouse, scope, from_on, to_on),
         query,
     )

@@ -298,7 +298,7 @@ def _neighbours(scope: Scope, tickets: pd.DataFrame) -> pd.Series:
 def _ticket_hours(warehouse: Warehouse) -> pd.DataFrame:
     frame: pd.DataFrame = warehouse.query(
         "select ticket_key, resolution_business_seconds / 3600.0 as hours from mart.fct_tickets"
-        " where resolution_business_seconds is not null"
+        " where resolution_business_seconds is not null order by ticket_key"
     ).to_pandas()
     frame["hours"] = frame["hours"].astype(float)
     return frame
