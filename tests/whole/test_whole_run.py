@@ -21,8 +21,10 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SCALE = "0.4"
-# What a telephone number, an address of any kind or an order number is made of.
-WORD = re.compile(r"[0-9A-Za-z@._+ -]{6,}")
+# What a telephone number, an address of any kind or an order number is made of; numbers may be written in groups.
+WORD = re.compile(r"[0-9A-Za-z@._+]{6,}")
+NUMBER = re.compile(r"[0-9]{7,}")
+GROUPED = re.compile(r"(?<=[0-9])[ -](?=[0-9])")
 # Kinds whose values can't occur by chance; names of two characters can.
 UNMISTAKABLE = ("mobile", "landline", "id_card", "bank_card", "email", "wechat", "order_number")
 
@@ -235,15 +237,15 @@ def test_the_fixes_get_the_verdicts_they_deserve(run: Run) -> None:
 
 def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
     planted = json.loads((run.truth / "personal_data.json").read_text(encoding="utf-8"))
-    values = {str(value) for kind in UNMISTAKABLE for value in planted[kind]}
+    values = {GROUPED.sub("", str(value)) for kind in UNMISTAKABLE for value in planted[kind]}
     assert len(values) > 100
-    pattern = re.compile("|".join(re.escape(value) for value in sorted(values, key=len, reverse=True)))
     assert all(WORD.fullmatch(value) for value in values)
 
     def leaks_in(text: str) -> bool:
-        """Whether a value is in it; looks only at the distinct words that could hold one, which is fast."""
-        return pattern.search("\n".join(set(WORD.findall(text)))) is not None
+        joined = GROUPED.sub("", text)
+        return not values.isdisjoint([*WORD.findall(joined), *NUMBER.findall(joined)])
 
+    assert leaks_in(f"打{planted['mobile'][0]}给我") and leaks_in(f"邮箱{planted['email'][0]}，谢谢")
     leaks: list[str] = []
     for file in (run.var / "warehouse.duckdb", run.var / "published" / "huiyin.duckdb"):
         with duckdb.connect(str(file), read_only=True) as store:
