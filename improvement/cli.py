@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -16,12 +17,14 @@ from rich.table import Table
 from huiyin.config import load_settings
 from improvement.cards import states, work
 from improvement.ops.audit import verify_audit
-from improvement.ops.models import ActionEffect
+from improvement.ops.models import ActionEffect, Card
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 action_app = typer.Typer(no_args_is_help=True)
 app.add_typer(action_app, name="action", help="整改措施：add 新增、update 报进度。Plan measures and report progress.")
 console = Console()
+
+WIDE_TERMINAL = 120
 
 SEVERITY_STYLE = {"red": "red", "orange": "dark_orange", "yellow": "yellow"}
 SEVERITY_ZH = {"red": "红", "orange": "橙", "yellow": "黄"}
@@ -71,29 +74,33 @@ def list_(
             "没有卡片。运行 `huiyin run` 之后，有证据的问题会自动成卡。" if state is None else f"没有{state}的卡片。"
         )
         return
-    table = Table(title=f"改进卡片({len(cards)} 张)", title_justify="left", header_style="bold")
-    for heading in ("编号", "级别", "优先分", "标题", "状态", "责任人", "立卡", "期限", "声音", "客户", "年收入"):
-        is_number = heading in ("优先分", "声音", "客户", "年收入")
+    table = Table(title=f"改进卡片（{len(cards)} 张）", title_justify="left", header_style="bold")
+    columns: dict[str, Callable[[Card], str]] = {
+        "编号": lambda card: card.card_id,
+        "级别": lambda card: _severity(card.severity),
+        "优先分": lambda card: f"{card.priority_score or 0:.0f}",
+        "标题": lambda card: escape(card.title),
+        "状态": lambda card: card.state + (f"（复发 {card.recurrence_count} 次）" if card.recurrence_count else ""),
+        "责任人": lambda card: escape(card.owner or "–"),
+    }
+    # A narrow terminal leaves the title the room; `show` has the rest.
+    if console.width >= WIDE_TERMINAL:
+        columns |= {
+            "立卡": lambda card: f"{card.opened_on:%m-%d}",
+            "期限": lambda card: f"{card.due_on:%m-%d}" if card.due_on else "–",
+            "声音": lambda card: f"{card.voice_count or 0:,}",
+            "客户": lambda card: f"{card.customer_count or 0:,}",
+            "年收入": lambda card: _money(card.revenue_at_risk),
+        }
+    for heading in columns:
         table.add_column(
             heading,
-            justify="right" if is_number else "left",
+            justify="right" if heading in ("优先分", "声音", "客户", "年收入") else "left",
             no_wrap=heading in ("编号", "级别", "立卡", "期限"),
             overflow="fold",
         )
     for card in cards:
-        table.add_row(
-            card.card_id,
-            _severity(card.severity),
-            f"{card.priority_score or 0:.0f}",
-            escape(card.title),
-            card.state + (f"(第 {card.recurrence_count} 次复发)" if card.recurrence_count else ""),
-            escape(card.owner or "–"),
-            f"{card.opened_on:%m-%d}",
-            f"{card.due_on:%m-%d}" if card.due_on else "–",
-            f"{card.voice_count or 0:,}",
-            f"{card.customer_count or 0:,}",
-            _money(card.revenue_at_risk),
-        )
+        table.add_row(*(shown(card) for shown in columns.values()))
     console.print(table)
 
 
