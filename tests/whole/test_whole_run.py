@@ -92,6 +92,7 @@ def test_it_says_where_to_look_and_the_places_are_there(run: Run) -> None:
 
 
 def test_every_public_mart_is_published_and_has_rows(run: Run) -> None:
+    # The names BI relies on, written out: a renamed mart must fail here.
     marts = [
         "dim_date",
         "dim_customer",
@@ -213,16 +214,15 @@ def test_a_planted_change_raises_an_alert(run: Run, story_id: str) -> None:
     ), alerts.to_string()
 
 
-def test_the_competitors_meme_opens_no_card(run: Run) -> None:
+def test_the_competitors_meme_alerts_and_opens_no_card(run: Run) -> None:
     story = run.stories["competitor_meme"]
-    others = [other for other in run.stories.values() if other["expect"] != "nothing"]
-    cards = run.query("select scope_key, opened_on from mart.fct_cards")
-    blamed = [
-        card.scope_key
-        for card in cards.itertuples()
-        if in_time(card.opened_on, story, 7) and not any(concerns(str(card.scope_key), other) for other in others)
-    ]
-    assert blamed == []
+    # Only posts speak of it, so it can show as a topic alone.
+    alerts = run.query("select fired_on, card_id from mart.fct_alerts where scope_key like 'topic=%'")
+    burst = [alert for alert in alerts.itertuples() if in_time(alert.fired_on, story, 0)]
+    assert burst, alerts.to_string()
+    assert [alert.card_id for alert in burst if alert.card_id is not None] == []
+    cards = run.query("select scope_key, opened_on from mart.fct_cards where scope_key like 'topic=%'")
+    assert [card.scope_key for card in cards.itertuples() if in_time(card.opened_on, story, 14)] == []
 
 
 def test_the_fixes_get_the_verdicts_they_deserve(run: Run) -> None:
@@ -231,8 +231,8 @@ def test_the_fixes_get_the_verdicts_they_deserve(run: Run) -> None:
     ).set_index("action_id")["verdict"]
     found = {name: verdicts.get(story["action_id"]) for name, story in run.stories.items() if story["action_id"]}
     assert found["network_fix"] == "improved"
-    assert found["inconsistent_no_fix"] != "improved"
-    assert found["noise_no_fix"] != "improved"
+    assert found["inconsistent_no_fix"] == "not_improved"
+    assert found["noise_no_fix"] == "not_improved"
 
 
 def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
