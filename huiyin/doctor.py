@@ -19,7 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
-from ingest.sources import FilesSource, SourcesFile, SqlSource, load_sources
+from ingest.connectors.files.config import FilesSource
+from ingest.connectors.sql.config import SqlSource
+from ingest.sources import SourcesFile, load_sources
 from warehouse import open_warehouse
 
 MINIMUM_FREE_BYTES = 3 * 1024**3

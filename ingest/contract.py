@@ -84,6 +84,10 @@ class Entity:
                 pa.field("_row_hash", pa.string(), nullable=False),
                 # The day of the file or the instant of the query: an older delivery never replaces a newer one.
                 pa.field("_delivered_at", pa.timestamp("us")),
+                # When the row was found deleted upstream; NULL while it lives.
+                pa.field("_deleted_at", pa.timestamp("us")),
+                # Columns beyond the contract, masked, as a JSON object (sources with `drift: evolve`).
+                pa.field("_extra", pa.string()),
             ]
         )
 
@@ -193,6 +197,47 @@ ENTITIES: dict[str, Entity] = {
                 Field("agent_ref", required=True, personal="identifier"),
                 Field("starts_at", "instant", required=True),
                 Field("ends_at", "instant", required=True),
+            ),
+        ),
+        Entity(
+            "schedules",
+            "one weekly window of one schedule of service hours",
+            ("schedule_id", "iso_weekday", "opens"),
+            (
+                Field("schedule_id", required=True),
+                Field("name"),
+                Field("timezone", required=True, about="IANA name, e.g. Asia/Shanghai"),
+                Field("iso_weekday", "integer", required=True, minimum=1, maximum=7, about="Monday is 1"),
+                Field("opens", required=True, about="local HH:MM"),
+                Field("closes", required=True, about="local HH:MM; 24:00 ends the day"),
+                Field("observes_holidays", "boolean", about="closed on public holidays, open on make-up workdays"),
+            ),
+        ),
+        Entity(
+            "schedule_holidays",
+            "one holiday of one schedule",
+            ("schedule_id", "starts_on"),
+            (
+                Field("schedule_id", required=True),
+                Field("starts_on", "date", required=True),
+                Field("ends_on", "date", required=True, about="the last day"),
+                Field("name"),
+            ),
+        ),
+        Entity(
+            "identifiers",
+            "one identifier of one customer: what the systems know one person by",
+            ("customer_ref", "identifier_kind", "identifier"),
+            (
+                Field("customer_ref", required=True, personal="identifier"),
+                Field(
+                    "identifier_kind",
+                    required=True,
+                    values=("phone", "email", "wechat", "app_account", "handle", "device", "other"),
+                    open_values=True,
+                ),
+                Field("identifier", required=True, personal="identifier"),
+                Field("seen_at", "instant"),
             ),
         ),
         Entity(

@@ -18,14 +18,18 @@ import pyarrow as pa
 
 from huiyin.config import Settings
 from huiyin.interval import Interval
-from ingest.connectors import files, sql
+from ingest.configuration import StreamTable, TableMapping
 from ingest.connectors.delivery import Delivery, utc_now
+from ingest.connectors.files import reader as files
+from ingest.connectors.files.config import FileTable
+from ingest.connectors.sql import reader as sql
+from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.contract import ENTITIES
 from ingest.errors import SourceError
 from ingest.mapping import map_delivery
 from ingest.masking import Masker, load_masker
 from ingest.prepare import ORIGIN, Batch, TextRows, broken_line_rows, prepare
-from ingest.sources import FilesSource, FileTable, SourcesFile, SqlSource, SqlTable, load_sources
+from ingest.sources import AnySource, SourcesFile, load_sources
 from ingest.tables import LOAD_AUDIT, LOAD_AUDIT_KEY, LOAD_STATE, LOAD_STATE_KEY, ensure_raw_schema, ensure_tables
 from warehouse.connection import Warehouse, WarehouseError, open_warehouse
 
@@ -109,7 +113,7 @@ class _TableLoad:
         self,
         warehouse: Warehouse,
         sources: SourcesFile,
-        source: FilesSource | SqlSource,
+        source: AnySource,
         index: int,
         masker: Masker,
         interval: Interval,
@@ -118,7 +122,9 @@ class _TableLoad:
         self._warehouse = warehouse
         self._folder = sources.folder
         self._source = source
-        self._table = source.tables[index]
+        table = source.tables[index]
+        assert isinstance(table, FileTable | SqlTable)
+        self._table: FileTable | SqlTable = table
         self._masker = masker
         self._interval = interval
         self._started = time.monotonic()
@@ -187,8 +193,7 @@ class _TableLoad:
             ):
                 self._skipped += 1
                 continue
-            content = files.read_content(file)
-            content_hash = blake2b(content, digest_size=16).hexdigest()
+            content_hash = files.content_hash(file)
             self._state.append(
                 {
                     "source": self._source.name, "entity": self._batch.entity.name, "origin": origin,
@@ -199,15 +204,7 @@ class _TableLoad:
             if before and is_same_mapping and before["content_hash"] == content_hash:
                 self._skipped += 1
                 continue
-            delivery = files.read_file(file, content, self._table)
-            yield Delivery(
-                origin,
-                delivery.rows,
-                delivery.row_numbers,
-                delivery.delivered_at,
-                delivery.broken,
-                delivery.fixed_columns,
-            )
+            yield from files.read_file(file, self._table, origin)
 
     def _warn_of_missing_days(self, found: set[object]) -> None:
         if "{date}" not in self._origin or self._interval.from_on is None or self._interval.to_on is None:
@@ -339,12 +336,14 @@ class _TableLoad:
             )
 
 
-def _suffix(source: FilesSource | SqlSource, index: int) -> str:
+def _suffix(source: AnySource, index: int) -> str:
     """Tells apart tables that fill one entity from the same file or table: '' for the first, then #2, #3 …"""
     table = source.tables[index]
 
-    def place(other: FileTable | SqlTable) -> tuple[str, str]:
-        return other.entity, other.path if isinstance(other, FileTable) else other.origin
+    def place(other: TableMapping) -> tuple[str, str]:
+        if isinstance(other, FileTable):
+            return other.entity, other.path
+        return other.entity, other.stream if isinstance(other, StreamTable) else getattr(other, "origin", "")
 
     number = 1 + sum(place(other) == place(table) for other in source.tables[:index])
     return "" if number == 1 else f"#{number}"

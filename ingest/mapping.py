@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.configuration import PLACEHOLDER, TableMapping
 from ingest.connectors.delivery import Delivery
 from ingest.contract import Entity
 from ingest.errors import SourceError
-from ingest.sources import PLACEHOLDER, TableMapping
 
 _TEXT_NULL = pa.scalar(None, pa.string())
 

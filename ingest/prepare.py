@@ -77,6 +77,8 @@ def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
     for name, value in (("_source", batch.source), ("_batch_id", batch.batch_id)):
         rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), count))
     rows = rows.append_column("_loaded_at", pa.repeat(pa.scalar(batch.loaded_at, pa.timestamp("us")), count))
+    rows = rows.append_column("_deleted_at", pa.nulls(count, pa.timestamp("us")))
+    rows = rows.append_column("_extra", pa.nulls(count, pa.string()))
     rows = rows.append_column("_row_hash", row_hashes(rows.select([f.name for f in entity.fields])))
     rows = rows.select([*entity.arrow_schema.names, ORIGIN])
     quarantined = _quarantine_rows(given, masked, converted.faults, fault_of_row, batch)

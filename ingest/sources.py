@@ -6,168 +6,30 @@ every key.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from huiyin.config import Settings
-from huiyin.errors import HuiyinError
-from ingest.contract import ENTITIES
+from ingest.configuration import BaseSource, SourcesFileError, TableMapping, known_zone
+from ingest.connectors.files.config import FilesSource
+from ingest.connectors.mailbox.config import MailboxSource
+from ingest.connectors.qiyu.config import QiyuSource
+from ingest.connectors.rest.config import RestSource
+from ingest.connectors.social.config import SocialSource
+from ingest.connectors.sql.config import SqlSource, SqlTable
+from ingest.connectors.webhook.config import WebhookSource
+from ingest.connectors.zendesk.config import ZendeskSource
 
+AnySource = (
+    FilesSource | MailboxSource | QiyuSource | RestSource | SocialSource | SqlSource | WebhookSource | ZendeskSource
+)
+KINDS = ("files", "mailbox", "qiyu", "rest", "social", "sql", "webhook", "zendesk")
 DECISIONS = "decisions"
 DECISION_ENTITIES = ("alerts", "cards", "card_transitions", "actions", "action_effects")
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class SourcesFileError(HuiyinError, ValueError):
-    """The sources file is unusable; one line per fault names file, source, table, key and remedy."""
-
-
-def _expand(text: str) -> str:
-    """Replace ``${NAME}`` by the environment; an unknown name stays, and fails when the source is opened."""
-    return _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), text)
-
-
-def unresolved_variables(text: str) -> list[str]:
-    """Names of the environment variables that ``text`` still waits for."""
-    return _VARIABLE.findall(text)
-
-
-def _known_zone(zone: str | None) -> str | None:
-    if zone is not None:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{zone!r} is no IANA time zone; use one such as Asia/Shanghai") from error
-    return zone
-
-
-class TableMapping(BaseModel):
-    """How the rows of one file pattern or database table become rows of one entity."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    entity: str
-    columns: dict[str, str] = Field({}, description="contract field: source column; empty: leave the field NULL")
-    values: dict[str, dict[str, str]] = Field({}, description="contract field: {source value: contract value}")
-    constants: dict[str, str] = Field({}, description="contract field: the same value in every row")
-    templates: dict[str, str] = Field({}, description="contract field: text with {source column}s in it")
-    formats: dict[str, str] = Field({}, description="contract field: strptime format of its instants or dates")
-    where: dict[str, str | list[str]] = Field({}, description="source column: value(s) of the rows to keep")
-    timezone: str | None = Field(None, description="zone of instants without one; default: the source's")
-
-    _zone = field_validator("timezone")(_known_zone)
-
-    @field_validator("entity")
-    @classmethod
-    def _known_entity(cls, value: str) -> str:
-        if value not in ENTITIES:
-            raise ValueError(f"no entity {value!r}; one of: {', '.join(ENTITIES)}")
-        return value
-
-    @model_validator(mode="after")
-    def _known_fields(self) -> TableMapping:
-        entity = ENTITIES[self.entity]
-        fields = {field.name: field for field in entity.fields}
-        origin: dict[str, str] = {}
-        for key in ("columns", "values", "constants", "templates", "formats"):
-            for name in getattr(self, key):
-                if name not in fields:
-                    raise ValueError(f"{key}: {self.entity} has no field {name!r}; its fields: {', '.join(fields)}")
-                if key in ("columns", "constants", "templates"):
-                    if name in origin:
-                        raise ValueError(f"{name} is given twice, by {origin[name]} and by {key}; keep one")
-                    origin[name] = key
-        for name in self.formats:
-            if fields[name].kind not in ("instant", "date"):
-                raise ValueError(f"formats: {name} is neither an instant nor a date")
-        for name, template in self.templates.items():
-            if not PLACEHOLDER.search(template):
-                raise ValueError(f"templates: {name} has no {{column}} in {template!r}; use constants for fixed values")
-        return self
-
-
-class FileTable(TableMapping):
-    """Rows of the files that a path pattern matches."""
-
-    path: str = Field(min_length=1, description="{date}, * and ** allowed; relative to the sources file")
-    encoding: str | None = Field(None, description="default: found out (UTF-8, UTF-16 with mark, GB18030)")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="default: found out")
-    sheet: str | None = Field(None, description="Excel sheet; default: the first")
-
-    @field_validator("path")
-    @classmethod
-    def _expanded(cls, value: str) -> str:
-        if value.count("{date}") > 1:
-            raise ValueError("{date} may stand once")
-        return _expand(value)
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                "".encode(value)
-            except LookupError as error:
-                raise ValueError(f"no encoding {value!r}; use utf-8, gb18030, big5 …") from error
-        return value
-
-
-class SqlTable(TableMapping):
-    """Rows of a database table or query."""
-
-    table: str | None = None
-    query: str | None = None
-    cursor: str | None = Field(None, description="column of the row's last change: reads the interval's rows only")
-    optional: bool = Field(False, description="a missing table counts as an empty one")
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> SqlTable:
-        if (self.table is None) == (self.query is None):
-            raise ValueError("give either `table` or `query`")
-        return self
-
-    @property
-    def origin(self) -> str:
-        """What audit and quarantine call it."""
-        return self.table or " ".join((self.query or "").split())[:200]
-
-
-class _Source(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="becomes _source; a-z, 0-9 and _")
-    domain: Literal["tickets", "crm", "social", "decisions"]
-    timezone: str | None = None
-
-    _zone = field_validator("timezone")(_known_zone)
-
-
-class FilesSource(_Source):
-    """A system that delivers files."""
-
-    kind: Literal["files"]
-    tables: list[FileTable] = Field(min_length=1)
-
-
-class SqlSource(_Source):
-    """A SQL database."""
-
-    kind: Literal["sql"]
-    url: str = Field(min_length=1)
-    tables: list[SqlTable] = Field(min_length=1)
-
-    @field_validator("url")
-    @classmethod
-    def _expanded(cls, value: str) -> str:
-        return _expand(value)
 
 
 class SourcesFile(BaseModel):
@@ -177,10 +39,10 @@ class SourcesFile(BaseModel):
 
     company: str = ""
     timezone: str = "Asia/Shanghai"
-    sources: list[Annotated[FilesSource | SqlSource, Field(discriminator="kind")]] = Field(min_length=1)
+    sources: list[Annotated[AnySource, Field(discriminator="kind")]] = Field(min_length=1)
 
     _folder: Path = PrivateAttr(default=Path())
-    _zone = field_validator("timezone")(_known_zone)
+    _zone = field_validator("timezone")(known_zone)
 
     @model_validator(mode="after")
     def _unique_names(self) -> SourcesFile:
@@ -198,14 +60,14 @@ class SourcesFile(BaseModel):
         """Where relative paths begin: the folder of the sources file."""
         return self._folder
 
-    def source(self, name: str) -> FilesSource | SqlSource:
+    def source(self, name: str) -> AnySource:
         """The source of that name. Raises :class:`SourcesFileError`."""
         for source in self.sources:
             if source.name == name:
                 return source
         raise SourcesFileError(f"there is no source {name!r}; known: {', '.join(s.name for s in self.sources)}")
 
-    def zone_of(self, source: FilesSource | SqlSource, table: TableMapping) -> str:
+    def zone_of(self, source: BaseSource, table: TableMapping) -> str:
         """The zone of the table's instants that carry none."""
         return table.timezone or source.timezone or self.timezone
 
@@ -286,7 +148,7 @@ def _faults(error: ValidationError, content: dict[str, Any]) -> Iterator[str]:
                 node = node[part]
                 name = node.get("name") or node.get("entity") if isinstance(node, dict) else None
                 place.append(f"#{part + 1}" + (f" ({name})" if name else ""))
-            elif part in ("files", "sql") and isinstance(node, dict) and part not in node:
+            elif part in KINDS and isinstance(node, dict) and part not in node:
                 continue  # pydantic names the kind of source here
             else:
                 node = node.get(part) if isinstance(node, dict) else None

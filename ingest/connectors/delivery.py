@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,7 +28,8 @@ class Delivery:
 
     ``rows`` holds every source column as text, ``row_numbers`` (int64) the position of each row in its origin,
     counted from 1 without the header. ``delivered_at`` orders deliveries: of two, the later wins. ``fixed_columns``
-    tells that each row has each column, so that a missing column is a fault of the whole origin.
+    tells that each row has each column, so that a missing column is a fault of the whole origin. ``cursor`` (JSON
+    types) is where the next load goes on once this delivery and those before it are in the warehouse.
     """
 
     origin: str
@@ -37,6 +38,33 @@ class Delivery:
     delivered_at: datetime
     broken: Sequence[BrokenLine] = field(default_factory=tuple)
     fixed_columns: bool = True
+    cursor: Mapping[str, Any] | None = None
+
+
+def delivery_of_records(
+    origin: str,
+    records: Sequence[Mapping[str, Any]],
+    delivered_at: datetime,
+    *,
+    first_number: int = 1,
+    broken: Sequence[BrokenLine] = (),
+    cursor: Mapping[str, Any] | None = None,
+) -> Delivery:
+    """A delivery of JSON objects: nested objects become dotted columns, lists JSON text, numbers as they read."""
+    flattened = [dict(flat(record)) for record in records]
+    names = list(dict.fromkeys(name for record in flattened for name in record))
+    rows = pa.table({name: text_array([record.get(name) for record in flattened]) for name in names})
+    numbers = pa.array(range(first_number, first_number + len(flattened)), pa.int64())
+    return Delivery(origin, rows, numbers, delivered_at, broken, fixed_columns=False, cursor=cursor)
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested objects as dotted names: ``{"user": {"id": 1}}`` gives ``user.id``."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def text_of(value: Any) -> str | None:

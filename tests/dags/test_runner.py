@@ -16,7 +16,7 @@ from huiyin.config import NlpSettings, Settings
 from huiyin.demo import COMPANY_TO_ON, generate
 from huiyin.interval import Interval
 from huiyin.runner import PipelineReport, RunError, run_pipeline
-from ingest.sources import SourcesFileError
+from ingest.configuration import SourcesFileError
 from warehouse import open_published, open_warehouse
 
 YEAR = Interval(None, COMPANY_TO_ON)

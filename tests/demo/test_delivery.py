@@ -17,8 +17,9 @@ import pytest
 
 from huiyin.config import load_settings
 from huiyin.demo import ensure_company, generate
+from ingest.connectors.files.config import FileTable
 from ingest.contract import ENTITIES
-from ingest.sources import FileTable, load_sources
+from ingest.sources import load_sources
 
 from .conftest import Company, decoded
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,19 +20,24 @@ from hypothesis import strategies as st
 
 from huiyin.interval import Interval
 from ingest.connectors.delivery import Delivery
-from ingest.connectors.files import decode, find_files, read_content, read_file
+from ingest.connectors.files.config import FileTable
+from ingest.connectors.files.reader import decode, find_files, read_file
 from ingest.errors import SourceError
-from ingest.sources import FileTable
 
 TABLE = FileTable(entity="tickets", path="x.csv")
 TEXT = "编号,内容\n1,热水器漏水，请尽快处理\n2,物流太慢了\n"
+
+
+def one(deliveries: Iterable[Delivery]) -> Delivery:
+    (delivery,) = deliveries
+    return delivery
 
 
 def read(folder: Path, name: str, content: bytes, **options: str) -> Delivery:
     (folder / name).write_bytes(content)
     table = FileTable(entity="tickets", path=name, **options)
     file = find_files(folder, name, Interval())[0]
-    return read_file(file, read_content(file), table)
+    return one(read_file(file, table, file.origin))
 
 
 @pytest.mark.parametrize(
@@ -86,13 +92,14 @@ def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rows_after_i
     )
 )
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_what_a_csv_writer_wrote_is_what_is_read(rows: list[tuple[str, str, str]]) -> None:
+def test_what_a_csv_writer_wrote_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(["a", "b", "c"])
     writer.writerows(rows)
-    file = type("File", (), {"path": Path("x.csv"), "origin": "x.csv", "delivered_at": None})()
-    delivery = read_file(file, buffer.getvalue().encode(), TABLE)
+    delivery = read(tmp_path_factory.mktemp("csv"), "x.csv", buffer.getvalue().encode())
     assert [tuple(row.values()) for row in delivery.rows.to_pylist()] == rows
     assert not delivery.broken
 

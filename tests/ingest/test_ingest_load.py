@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from huiyin.config import PROJECT_ROOT
 from huiyin.interval import Interval
+from ingest.configuration import SourcesFileError
 from ingest.contract import ENTITIES
 from ingest.errors import SourceError
 from ingest.load import ensure_raw_schema
-from ingest.sources import SourcesFileError
 from warehouse.connection import open_warehouse
 
 TICKETS = {"entity": "tickets", "path": "tickets/{date}.csv"}

@@ -9,17 +9,11 @@ from pathlib import Path
 import pytest
 
 from huiyin.config import PROJECT_ROOT, Settings
+from ingest.configuration import SourcesFileError
+from ingest.connectors.files.config import FilesSource, FileTable
+from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.contract import ENTITIES
-from ingest.sources import (
-    DECISION_ENTITIES,
-    FilesSource,
-    FileTable,
-    SourcesFile,
-    SourcesFileError,
-    SqlSource,
-    SqlTable,
-    load_sources,
-)
+from ingest.sources import DECISION_ENTITIES, SourcesFile, load_sources
 
 GOOD = """
 timezone: Asia/Shanghai
@@ -63,7 +57,7 @@ def _load(tmp_path: Path, text: str) -> object:
         ("path: tickets", "encoding: gbk2\n        path: tickets", "no encoding 'gbk2'"),
         ("name: desk", "name: decisions", "are built in; choose another"),
         ("name: desk", "name: My Desk", "name: String should match"),
-        ("kind: files", "kind: ftp", "does not match any of the expected tags: 'files', 'sql'"),
+        ("kind: files", "kind: ftp", "does not match any of the expected tags: 'files', 'mailbox'"),
         ("kind: files", "kind: files\n    kind: sql", "the key 'kind' stands twice"),
         ("sources:", "sources: [", "is not valid YAML"),
     ],

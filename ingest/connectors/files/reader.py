@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ import pyarrow.parquet as pq
 from openpyxl.utils.exceptions import InvalidFileException
 
 from huiyin.interval import Interval
-from ingest.connectors.delivery import BrokenLine, Delivery, text_array, text_column
+from ingest.configuration import unresolved_variables
+from ingest.connectors.delivery import BrokenLine, Delivery, flat, text_array, text_column
+from ingest.connectors.files.config import FileTable
 from ingest.errors import SourceError
-from ingest.sources import FileTable, unresolved_variables
 
 FORMATS = ".csv, .tsv, .jsonl, .xlsx, .parquet, each also with .gz"
 _DATE = r"(?P<date>\d{4}-\d{2}-\d{2}|\d{8})"
@@ -104,8 +106,12 @@ def _found(path: Path, folder: Path, day: date | None) -> FoundFile:
     return FoundFile(path, origin, day, stat.st_size, stat.st_mtime_ns)
 
 
-def read_content(file: FoundFile) -> bytes:
-    """The bytes of a file. Raises :class:`SourceError` where it can't be read."""
+def content_hash(file: FoundFile) -> str:
+    """A fingerprint of the file's content. Raises :class:`SourceError` where it can't be read."""
+    return blake2b(_content(file), digest_size=16).hexdigest()
+
+
+def _content(file: FoundFile) -> bytes:
     try:
         return file.path.read_bytes()
     except FileNotFoundError as error:
@@ -116,8 +122,12 @@ def read_content(file: FoundFile) -> bytes:
         ) from error
 
 
-def read_file(file: FoundFile, content: bytes, table: FileTable) -> Delivery:
-    """Parse a file's bytes by the ending of its name. Raises :class:`SourceError` where the whole file is unusable."""
+def read_file(file: FoundFile, table: FileTable, origin: str) -> Iterator[Delivery]:
+    """The rows of a file, read by the ending of its name, in deliveries that fit into memory.
+
+    Raises :class:`SourceError` where the whole file is unusable.
+    """
+    content = _content(file)
     suffixes = [suffix.lower() for suffix in file.path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
@@ -139,7 +149,7 @@ def read_file(file: FoundFile, content: bytes, table: FileTable) -> Delivery:
         numbers = pa.array(range(1, rows.num_rows + 1), pa.int64())
     else:
         raise SourceError(f"{file.origin}: the ending {suffix or '(none)'} is not supported; use {FORMATS}")
-    return Delivery(file.origin, rows, numbers, file.delivered_at, broken, fixed_columns=suffix != ".jsonl")
+    yield Delivery(origin, rows, numbers, file.delivered_at, broken, fixed_columns=suffix != ".jsonl")
 
 
 def decode(content: bytes, encoding: str | None = None) -> tuple[str, bool]:
@@ -304,7 +314,7 @@ def _read_jsonl(content: bytes, table: FileTable, origin: str) -> tuple[pa.Table
             broken.append(BrokenLine(number, "json", line, "the line is not valid JSON; write one object a line"))
             continue
         if isinstance(record, dict):
-            records.append(dict(_flat(record)))
+            records.append(dict(flat(record)))
             numbers.append(number)
         else:
             broken.append(BrokenLine(number, "json", line, "the line is JSON but no object; write one object a line"))
@@ -315,15 +325,6 @@ def _read_jsonl(content: bytes, table: FileTable, origin: str) -> tuple[pa.Table
     if damaged:
         return _without_damaged(rows, pa.array(numbers, pa.int64()), broken)
     return rows, pa.array(numbers, pa.int64()), broken
-
-
-def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested objects as dotted names: ``{"user": {"id": 1}}`` gives ``user.id``."""
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _read_excel(content: bytes, table: FileTable, origin: str) -> pa.Table:

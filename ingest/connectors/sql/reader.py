@@ -14,9 +14,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from huiyin.interval import Interval
+from ingest.configuration import unresolved_variables
 from ingest.connectors.delivery import Delivery, text_array, utc_now
+from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.errors import SourceError
-from ingest.sources import SqlSource, SqlTable, unresolved_variables
 
 ROWS_PER_DELIVERY = 50_000
 

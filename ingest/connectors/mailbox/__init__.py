@@ -1,0 +1,1 @@
+"""Mailboxes that customers write to (IMAP)."""

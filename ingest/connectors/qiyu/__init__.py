@@ -1,0 +1,1 @@
+"""网易七鱼 service desks."""

@@ -1,0 +1,1 @@
+"""Any JSON interface over HTTP."""

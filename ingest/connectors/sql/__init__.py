@@ -1,0 +1,1 @@
+"""Databases that SQLAlchemy speaks to."""

@@ -1,0 +1,42 @@
+"""Configuration of sources that are SQL databases."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ingest.configuration import BaseSource, TableMapping, expand
+
+
+class SqlTable(TableMapping):
+    """Rows of a database table or query."""
+
+    table: str | None = None
+    query: str | None = None
+    cursor: str | None = Field(None, description="column of the row's last change: reads the interval's rows only")
+    optional: bool = Field(False, description="a missing table counts as an empty one")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> SqlTable:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either `table` or `query`")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """What audit and quarantine call it."""
+        return self.table or " ".join((self.query or "").split())[:200]
+
+
+class SqlSource(BaseSource):
+    """A SQL database."""
+
+    kind: Literal["sql"]
+    url: str = Field(min_length=1)
+    tables: list[SqlTable] = Field(min_length=1)
+
+    @field_validator("url")
+    @classmethod
+    def _expanded(cls, value: str) -> str:
+        return expand(value)

@@ -1,0 +1,1 @@
+"""Systems that push signed events into the inbox."""
