@@ -104,6 +104,21 @@ def company() -> Rows:
         "rosters": [
             {"agent_ref": f"a-{i}", "starts_at": START, "ends_at": START + timedelta(hours=8)} for i in range(5)
         ],
+        "schedules": [
+            {
+                "schedule_id": "desk",
+                "timezone": "Asia/Shanghai",
+                "iso_weekday": weekday,
+                "opens": "09:00",
+                "closes": "24:00" if weekday == 5 else "18:00",
+            }
+            for weekday in range(1, 6)
+        ],
+        "schedule_holidays": [{"schedule_id": "desk", "starts_on": day, "ends_on": day, "name": "店庆"}],
+        "identifiers": [
+            {"customer_ref": f"p_{i:016x}", "identifier_kind": "phone", "identifier": f"p_{i + 99:016x}"}
+            for i in range(5)
+        ],
         "feedback": feedback,
         "alerts": [
             {

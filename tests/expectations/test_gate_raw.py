@@ -64,6 +64,10 @@ SPOILT: list[tuple[str, dict[str, Any], str]] = [
     ("customers", {"phone": PHONE}, "is_masked"),
     ("customers", {"email": "someone@example.com"}, "is_masked"),
     ("rosters", {"ends_at": START - timedelta(hours=1)}, "ends_at, starts_at"),
+    ("schedules", {"opens": "9点"}, "opens"),
+    ("schedules", {"opens": "22:00", "closes": "06:00"}, "closes_after_it_opens"),
+    ("schedule_holidays", {"ends_on": START.date() - timedelta(days=400)}, "ends_after_it_starts"),
+    ("identifiers", {"identifier": PHONE}, "is_masked"),
     ("feedback", {"score": 9.0}, "scale_is_sound"),
     ("feedback", {"kind": "nps", "score": None}, "score"),
     ("feedback", {"likes": -4}, "likes"),
@@ -72,6 +76,11 @@ SPOILT: list[tuple[str, dict[str, Any], str]] = [
 
 def test_bad_rows_of_every_kind_go_to_quarantine_and_the_run_goes_on(settings: Settings, rows: Rows) -> None:
     rows["rosters"] = [row | {"agent_ref": f"a-{n}"} for n, row in enumerate(rows["rosters"] * 10)]
+    rows["schedules"] = [row | {"schedule_id": f"s-{n}"} for n, row in enumerate(rows["schedules"] * 10)]
+    rows["schedule_holidays"] = [
+        row | {"schedule_id": f"s-{n}"} for n, row in enumerate(rows["schedule_holidays"] * 40)
+    ]
+    rows["identifiers"] = [row | {"customer_ref": f"p_{n:016x}"} for n, row in enumerate(rows["identifiers"] * 10)]
     caught: list[tuple[str, str, str]] = []
     for n, (table, spoilt, column) in enumerate(SPOILT):
         bad = rows[table][n] = rows[table][n] | spoilt

@@ -6,3 +6,4 @@ select
     role,
     hired_on
 from {{ source("raw", "agents") }}
+where _deleted_at is null

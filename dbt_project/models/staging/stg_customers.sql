@@ -8,3 +8,4 @@ select
     annual_revenue,
     since_on
 from {{ source("raw", "customers") }}
+where _deleted_at is null

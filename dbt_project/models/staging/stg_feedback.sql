@@ -15,3 +15,4 @@ select
     coalesce(likes, 0) as likes,
     created_at
 from {{ source("raw", "feedback") }}
+where _deleted_at is null

@@ -8,3 +8,4 @@ select
     coalesce(is_public, true) as is_public,
     sent_at
 from {{ source("raw", "messages") }}
+where _deleted_at is null

@@ -10,3 +10,4 @@ select
     actor_ref,
     actor_role
 from {{ source("raw", "ticket_events") }}
+where _deleted_at is null

@@ -18,3 +18,4 @@ select
     merged_into_ticket_id,
     coalesce(is_test, false) as is_test
 from {{ source("raw", "tickets") }}
+where _deleted_at is null

@@ -16,3 +16,4 @@ select
     knowable_on,
     method
 from {{ source("raw", "action_effects") }}
+where _deleted_at is null

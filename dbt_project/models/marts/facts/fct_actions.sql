@@ -14,3 +14,4 @@ select
     target_change_ratio,
     note
 from {{ source("raw", "actions") }}
+where _deleted_at is null

@@ -17,3 +17,4 @@ select
     card_id,
     note
 from {{ source("raw", "alerts") }}
+where _deleted_at is null

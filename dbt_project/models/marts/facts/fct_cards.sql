@@ -24,3 +24,4 @@ select
     revenue_at_risk,
     recurrence_count
 from {{ source("raw", "cards") }}
+where _deleted_at is null
