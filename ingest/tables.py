@@ -23,6 +23,8 @@ LOAD_AUDIT = pa.schema(
         pa.field("merged", pa.int64(), nullable=False),
         pa.field("unchanged", pa.int64(), nullable=False),
         pa.field("quarantined", pa.int64(), nullable=False),
+        # Rows that were found deleted upstream, by a tombstone (counted above too) or by their absence.
+        pa.field("deleted", pa.int64()),
         pa.field("started_at", _INSTANT, nullable=False),
         pa.field("finished_at", _INSTANT),
         pa.field("error", pa.string()),
@@ -45,6 +47,19 @@ LOAD_STATE = pa.schema(
 )
 LOAD_STATE_KEY = ("source", "entity", "origin")
 
+# Where the next load of a stream goes on. Stored together with the rows that it stands for.
+CURSORS = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("stream", pa.string(), nullable=False),
+        pa.field("cursor", pa.string(), nullable=False),
+        pa.field("mapping", pa.string(), nullable=False),
+        pa.field("batch_id", pa.string(), nullable=False),
+        pa.field("updated_at", _INSTANT, nullable=False),
+    ]
+)
+CURSORS_KEY = ("source", "stream")
+
 QUARANTINE = pa.schema(
     [
         pa.field("quarantine_id", pa.string(), nullable=False),
@@ -60,8 +75,104 @@ QUARANTINE = pa.schema(
         pa.field("payload", pa.string()),
         pa.field("quarantined_at", _INSTANT, nullable=False),
         pa.field("replayed_at", _INSTANT),
+        # The batch that loaded it after all.
+        pa.field("replay_batch_id", pa.string()),
+        # The row's key in raw (NULL where it can't be read), and of a row that was in raw its hash there.
+        pa.field("row_key", pa.string()),
+        pa.field("row_hash", pa.string()),
     ]
 )
+
+# What people put right in quarantined rows; append-only, of one field the last fix holds.
+QUARANTINE_FIXES = pa.schema(
+    [
+        pa.field("fix_id", pa.string(), nullable=False),
+        pa.field("quarantine_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("fixed_by", pa.string(), nullable=False),
+        pa.field("fixed_at", _INSTANT, nullable=False),
+    ]
+)
+QUARANTINE_FIXES_KEY = ("fix_id",)
+
+# Which columns the sources deliver; ``origin`` is the pattern of the files, the table or the stream.
+SOURCE_COLUMNS = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("column_name", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # mapped, unmapped, missing
+        pa.field("rows_seen", pa.int64(), nullable=False),
+        pa.field("rows_filled", pa.int64(), nullable=False),
+        pa.field("first_seen_at", _INSTANT, nullable=False),
+        pa.field("last_seen_at", _INSTANT, nullable=False),
+    ]
+)
+SOURCE_COLUMNS_KEY = ("source", "entity", "origin", "column_name")
+
+# What changed in the sources' columns and values; ``row_count`` is that of the last load that saw it.
+DRIFT = pa.schema(
+    [
+        pa.field("drift_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # new_column, missing_column, retyped_column, new_value
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("policy", pa.string(), nullable=False),
+        pa.field("action", pa.string(), nullable=False),
+        pa.field("remedy", pa.string(), nullable=False),
+        pa.field("row_count", pa.int64(), nullable=False),
+        pa.field("batch_id", pa.string(), nullable=False),
+        pa.field("first_seen_at", _INSTANT, nullable=False),
+        pa.field("last_seen_at", _INSTANT, nullable=False),
+        pa.field("ended_at", _INSTANT),
+    ]
+)
+DRIFT_KEY = ("drift_id",)
+
+SOURCE_HEALTH = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # ok, late, down, failing, low_volume, high_volume
+        pa.field("since_at", _INSTANT, nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("last_success_at", _INSTANT),
+        pa.field("last_error_at", _INSTANT),
+        pa.field("last_error", pa.string()),
+        pa.field("newest_row_at", _INSTANT),
+        pa.field("hours_since_new", pa.float64()),
+        pa.field("expected_every_hours", pa.float64(), nullable=False),
+        pa.field("last_day_on", pa.date32()),
+        pa.field("rows_last_day", pa.int64()),
+        pa.field("rows_expected", pa.float64()),
+        pa.field("assessed_at", _INSTANT, nullable=False),
+    ]
+)
+SOURCE_HEALTH_KEY = ("source", "entity")
+
+# One row a condition and spell, however many tasks, retries or days see it.
+OPERATOR_ALERTS = pa.schema(
+    [
+        pa.field("alert_key", pa.string(), nullable=False),
+        pa.field("opened_at", _INSTANT, nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),  # warning, critical
+        pa.field("last_seen_at", _INSTANT, nullable=False),
+        pa.field("closed_at", _INSTANT),
+        pa.field("occurrences", pa.int64(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("remedy", pa.string(), nullable=False),
+    ]
+)
+OPERATOR_ALERTS_KEY = ("alert_key", "opened_at")
 
 CALENDAR_DAYS = pa.schema(
     [
@@ -72,19 +183,36 @@ CALENDAR_DAYS = pa.schema(
     ]
 )
 
+# What a dashboard reads: does the account of each batch, source, entity and origin come out even?
+LOAD_BALANCE = """
+CREATE OR REPLACE VIEW raw.load_balance AS
+SELECT batch_id, source, entity, origin, fetched, loaded, merged, unchanged, quarantined,
+       fetched - (loaded + merged + unchanged + quarantined) AS unaccounted,
+       fetched = loaded + merged + unchanged + quarantined AS is_balanced,
+       finished_at
+FROM raw.load_audit
+WHERE error IS NULL
+"""
+
 
 def ensure_tables(warehouse: Warehouse) -> None:
     """Create what is missing: schemas, tables, and columns that a later release added."""
     tables: list[tuple[str, str, pa.Schema, tuple[str, ...]]] = [
         ("raw", "load_audit", LOAD_AUDIT, LOAD_AUDIT_KEY),
         ("raw", "load_state", LOAD_STATE, LOAD_STATE_KEY),
+        ("raw", "cursors", CURSORS, CURSORS_KEY),
         ("raw", "calendar_days", CALENDAR_DAYS, ("date_day",)),
+        ("raw", "quarantine_fixes", QUARANTINE_FIXES, QUARANTINE_FIXES_KEY),
+        ("raw", "source_columns", SOURCE_COLUMNS, SOURCE_COLUMNS_KEY),
+        ("raw", "drift", DRIFT, DRIFT_KEY),
+        ("raw", "source_health", SOURCE_HEALTH, SOURCE_HEALTH_KEY),
+        ("raw", "operator_alerts", OPERATOR_ALERTS, OPERATOR_ALERTS_KEY),
     ]
     for entity in ENTITIES.values():
         tables.append(("raw", entity.name, entity.arrow_schema, ("_source", *entity.key)))
         tables.append(("quarantine", entity.name, QUARANTINE, ("quarantine_id",)))
     existing = _existing_columns(warehouse)
-    if all(set(columns.names) <= existing.get((schema, name), set()) for schema, name, columns, _ in tables):
+    if ("raw", "load_balance") in existing and all(set(columns.names) <= existing.get((schema, name), set()) for schema, name, columns, _ in tables):
         return
     with warehouse.transaction():
         warehouse.lock("huiyin.raw")
@@ -95,6 +223,7 @@ def ensure_tables(warehouse: Warehouse) -> None:
                 warehouse.create_table(schema, name, columns, key)
             elif missing := [column for column in columns if column.name not in known]:
                 warehouse.add_missing_columns(schema, name, pa.schema(missing))
+        warehouse.execute(LOAD_BALANCE)
 
 
 def _existing_columns(warehouse: Warehouse) -> dict[tuple[str, str], set[str]]:

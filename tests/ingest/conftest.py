@@ -12,6 +12,7 @@ import yaml
 
 from huiyin.config import Settings
 from huiyin.interval import Interval
+from ingest.contract import ENTITIES
 from ingest.load import LoadReport, ingest_source
 from warehouse.connection import open_warehouse
 
@@ -55,7 +56,8 @@ class Company:
         with open_warehouse(self.settings) as warehouse:
             tables = warehouse.rows(
                 "select table_schema as s, table_name as t from information_schema.tables"
-                " where table_schema in ('raw', 'quarantine') and table_name not in ('load_audit', 'load_state')"
+                " where table_schema in ('raw', 'quarantine') and table_name in"
+                f" ({', '.join(repr(name) for name in (*ENTITIES, 'calendar_days'))})"
             )
             found = {}
             for table in tables:
