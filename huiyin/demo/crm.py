@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
 from huiyin.demo.company import FIRST_ON
-from huiyin.demo.people import SEGMENTS, Agents, Customers
+from huiyin.demo.identities import CrmRecord, Identities
+from huiyin.demo.people import SEGMENTS, Agents, Customers, CustomerSpan
 from huiyin.demo.tickets import REGION_NAMES
 from huiyin.demo.timeline import DAY, day_of, instant
 
@@ -34,7 +36,17 @@ def _changed_at(day: date) -> str:
     return f"{max(day, FIRST_ON).isoformat()} 06:30:00"
 
 
-def write_crm(file: Path, customers: Customers, agents: Agents) -> None:
+def _spans(customers: Customers, identities: Identities) -> Iterator[tuple[CrmRecord, CustomerSpan]]:
+    """The rows of the customer table; the second record of a person knows but a part of the custom."""
+    for span in customers.spans():
+        yield identities.records[span.customer], span
+    for record in identities.records[len(customers) :]:
+        day = FIRST_ON + timedelta(days=record.from_day or 0)
+        revenue = round(float(customers.revenue[record.person]) * 0.2, 2)
+        yield record, CustomerSpan(record.person, day, is_vip=False, annual_revenue=revenue)
+
+
+def write_crm(file: Path, customers: Customers, identities: Identities, agents: Agents) -> None:
     """Write ``crm.db`` anew. Times are Beijing time."""
     file.unlink(missing_ok=True)
     with closing(sqlite3.connect(file)) as connection, connection:
@@ -43,20 +55,20 @@ def write_crm(file: Path, customers: Customers, agents: Agents) -> None:
             "INSERT INTO kh_customer VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 (
-                    customers.ref(span.customer),
+                    record.number,
                     f"{span.valid_from_on.isoformat()} 00:00:00",
-                    customers.names[span.customer],
+                    record.name,
                     "VIP" if span.is_vip else "普通",
                     SEGMENTS[customers.segment[span.customer]],
                     REGION_NAMES[customers.region[span.customer]],
                     span.annual_revenue,
                     (FIRST_ON + timedelta(days=int(customers.since_day[span.customer]))).isoformat(),
-                    customers.mobiles[span.customer],
-                    customers.emails[span.customer],
-                    customers.wechats[span.customer],
+                    record.phone,
+                    record.email,
+                    record.wechat,
                     _changed_at(span.valid_from_on),
                 )
-                for span in customers.spans()
+                for record, span in _spans(customers, identities)
             ),
         )
         connection.executemany(

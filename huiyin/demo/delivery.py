@@ -17,13 +17,14 @@ from typing import Any
 
 from huiyin.demo.company import DAYS, FIRST_ON, PRODUCTS, SUBTYPES
 from huiyin.demo.feedback import Feedback
+from huiyin.demo.identities import Binding, bindings_by_file
 from huiyin.demo.lifecycle import Event, Message
-from huiyin.demo.people import Customers
 from huiyin.demo.tickets import REGION_NAMES, Ticket
 from huiyin.demo.timeline import DAY, instant
 from huiyin.demo.vocabulary import (
     CHANNEL_ZH,
     EVENT_FIELD_ZH,
+    IDENTIFIER_ZH,
     PRIORITY_ZH,
     ROLE_ZH,
     SUBTYPE_ZH,
@@ -35,11 +36,13 @@ from huiyin.demo.vocabulary import (
 Row = list[str]
 
 TICKET_HEADER = [
-    "工单编号", "客户编号", "渠道", "标题", "内容", "创建时间", "优先级", "问题大类", "问题小类", "产品", "区域",
+    "工单编号", "客户标识", "渠道", "标题", "内容", "创建时间", "优先级", "问题大类", "问题小类", "产品", "区域",
     "呼叫方向", "父工单", "合并到", "是否测试",
 ]  # fmt: skip
 EVENT_HEADER = ["流水号", "工单编号", "发生时间", "变更项", "原值", "新值", "操作人", "操作人角色"]
 MESSAGE_HEADER = ["消息编号", "工单编号", "发送人", "发送人角色", "是否公开", "内容", "发送时间"]
+
+BINDING_HEADER = ["账号", "标识类型", "标识", "绑定时间"]
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,18 @@ class Delivery:
                 self.broken.append(BrokenRow(file.relative_to(self._folder).as_posix(), "feedback", rule))
             file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
+    def bindings(self, bindings: list[Binding]) -> None:
+        """``accounts/bindings-<day>.csv``: what the member centre knows of its accounts."""
+        folder = self._folder / "accounts"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, part in bindings_by_file(bindings).items():
+            with (folder / f"bindings-{name}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(BINDING_HEADER)
+                writer.writerows(
+                    [one.account, IDENTIFIER_ZH[one.kind], one.value, _stamp(one.day * DAY + 10 * 3600)] for one in part
+                )
+
     def _deliver(self, days: list[list[Row]], day: int, row: Row) -> None:
         """Into the day's file; some come days late, some twice."""
         way = self._random.random()
@@ -171,7 +186,7 @@ def _value_zh(field: str, value: str) -> str:
 def _ticket_row(ticket: Ticket, subtype: int) -> Row:
     return [
         ticket.ticket_id,
-        Customers.ref(ticket.customer) if ticket.customer >= 0 else "",
+        ticket.contact,
         CHANNEL_ZH[ticket.channel],
         ticket.subject,
         ticket.body,
@@ -200,7 +215,9 @@ def _voice_record(voice: Feedback) -> dict[str, object]:
         "link": f"https://{voice.channel.replace('_', '-')}.example.com/{voice.feedback_id.lower()}",
     }
     if voice.kind == "review":
-        record |= {"stars": voice.score, "buyer": Customers.ref(voice.customer) if voice.customer >= 0 else None}
+        record |= {"stars": voice.score, "buyer": voice.contact}
+    else:
+        record["author_id"] = voice.contact
     return record
 
 

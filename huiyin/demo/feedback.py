@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 
 from huiyin.demo.company import DAYS, PRODUCTS, SUBTYPES
+from huiyin.demo.identities import Identities
 from huiyin.demo.lifecycle import Outcome
 from huiyin.demo.people import Customers
 from huiyin.demo.personal import Inventor
@@ -37,6 +38,7 @@ class Feedback:
     customer: int = -1
     product: int = -1
     region: int = -1
+    contact: str | None = None  # by what the system knows the writer
     has_personal_data: bool = False
 
     @property
@@ -54,13 +56,20 @@ class Public:
     """Collects the year's feedback."""
 
     def __init__(
-        self, rng: np.random.Generator, random: Random, writer: Writer, inventor: Inventor, customers: Customers
+        self,
+        rng: np.random.Generator,
+        random: Random,
+        writer: Writer,
+        inventor: Inventor,
+        customers: Customers,
+        identities: Identities,
     ) -> None:
         self._rng = rng
         self._random = random
         self._writer = writer
         self._inventor = inventor
         self._customers = customers
+        self._identities = identities
 
     # -- surveys ---------------------------------------------------------------------------------------------------
 
@@ -86,6 +95,7 @@ class Public:
             answer = Feedback(
                 f"CS{number:06d}", "csat", answered, "survey", self._comment(ticket, score), score,
                 ticket_id=ticket.ticket_id, customer=ticket.customer, product=ticket.product, region=ticket.region,
+                contact=ticket.contact or None,
             )  # fmt: skip
             answers.append(self._with_personal_data(answer, 0.004, ticket.city))
         return answers
@@ -132,6 +142,7 @@ class Public:
                         score,
                         customer=customer,
                         region=int(self._customers.region[customer]),
+                        contact=self._identities.number(customer),
                     ),
                 )
         return sorted(answers, key=lambda answer: answer.created)
@@ -146,9 +157,11 @@ class Public:
         for _ in range(round(60 * (last - first + 1) * story_scale(scale))):
             day = first + int(self._random.triangular(0, last - first + 1, 2))
             channel = self._random.choice(("weibo", "weibo", "douyin", "xiaohongshu"))
-            voices.append(
-                Feedback("", "post", day * DAY + self._second(), channel, self._writer.meme(), likes=self._likes(2.5))
+            voice = Feedback(
+                "", "post", day * DAY + self._second(), channel, self._writer.meme(), likes=self._likes(2.5)
             )
+            voice.contact = self._identities.handle(-1, channel)
+            voices.append(voice)
         return _numbered(voices, "P")
 
     def reviews(self, tickets: list[Ticket], scale: float) -> list[Feedback]:
@@ -200,8 +213,12 @@ class Public:
             )  # fmt: skip
         if not is_review:
             voice.score = None
+        if not is_review:
+            voice.contact = self._identities.handle(voice.customer, channel)
         if channel != "ecommerce" or draw() < 0.3:
             voice.customer = -1
+        elif voice.customer >= 0:
+            voice.contact = self._identities.buyer(voice.customer)
         if not is_review and draw() < 0.5:
             voice.region = -1
         if not is_review and draw() < 0.4:

@@ -19,6 +19,7 @@ from huiyin.demo.crm import write_crm
 from huiyin.demo.delivery import Delivery
 from huiyin.demo.demand import draw_requests
 from huiyin.demo.feedback import Feedback, Public
+from huiyin.demo.identities import Identities
 from huiyin.demo.ledger import write_ledger
 from huiyin.demo.lifecycle import Desk
 from huiyin.demo.people import Agents, Customers
@@ -31,7 +32,7 @@ from huiyin.demo.writer import Writer
 
 DEFAULT_SEED = 20250101
 # Raise it when the same seed makes another company than before.
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 
 Progress = Callable[[float, str], None]
 
@@ -80,14 +81,15 @@ def generate(
 
     tell(0.0, "customers and agents")
     customers, agents = Customers(rng, inventor, scale), Agents(rng, scale)
+    identities = Identities(seed, customers)
     tell(0.05, "tickets")
     requests = draw_requests(rng, customers, scale)
     tickets = TicketMaker(rng, random, writer, inventor, customers).make(requests)
     tell(0.25, "events and messages")
-    desk = Desk(rng, random, writer, inventor, agents)
+    desk = Desk(rng, random, writer, inventor, agents, identities)
     desk.work(tickets)
     tell(0.55, "ratings, reviews and posts")
-    public = Public(rng, random, writer, inventor, customers)
+    public = Public(rng, random, writer, inventor, customers, identities)
     csat, nps = public.csat(desk.outcomes), public.nps(tickets)
     posts, reviews = public.posts(tickets, scale), public.reviews(tickets, scale)
 
@@ -96,12 +98,13 @@ def generate(
     delivery.tickets(tickets)
     delivery.events(desk.events)
     delivery.messages(desk.messages)
+    delivery.bindings(identities.bindings)
     delivery.voices("posts", posts)
     delivery.voices("reviews", reviews)
     _write_surveys(folder / "surveys", "csat", csat)
     _write_surveys(folder / "surveys", "nps", nps)
     tell(0.93, "CRM and ledger")
-    write_crm(folder / "crm.db", customers, agents)
+    write_crm(folder / "crm.db", customers, identities, agents)
     write_ledger(folder / "actions.xlsx")
     write_sources_file(folder / "sources.yml")
     summary = GenerationSummary(
@@ -109,7 +112,7 @@ def generate(
         len(agents.all), len(agents.shifts), len(posts), len(reviews), len(csat) + len(nps),
         sum(map(len, inventor.planted.values())), len(delivery.broken),
     )  # fmt: skip
-    _write_truth(folder / "ground_truth", tickets, inventor, delivery)
+    _write_truth(folder / "ground_truth", tickets, inventor, delivery, identities)
     _summary_file(folder).write_text(json.dumps(asdict(summary), indent=1), encoding="utf-8")
     tell(1.0, "done")
     return summary
@@ -134,7 +137,7 @@ def _summary_file(folder: Path) -> Path:
 
 def _clear(folder: Path) -> None:
     _summary_file(folder).unlink(missing_ok=True)
-    for name in ("tickets", "social", "surveys", "ground_truth"):
+    for name in ("tickets", "accounts", "social", "surveys", "ground_truth"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,9 +153,7 @@ def _write_surveys(folder: Path, kind: str, answers: list[Feedback]) -> None:
             {
                 "答卷编号": pa.array([answer.feedback_id for answer in part], pa.string()),
                 "工单编号": pa.array([answer.ticket_id or None for answer in part], pa.string()),
-                "客户编号": pa.array(
-                    [Customers.ref(answer.customer) if answer.customer >= 0 else None for answer in part], pa.string()
-                ),
+                "客户标识": pa.array([answer.contact for answer in part], pa.string()),
                 "评分": pa.array([answer.score for answer in part], pa.int32()),
                 "意见": pa.array([answer.text or None for answer in part], pa.string()),
                 "产品": pa.array([answer.product_name for answer in part], pa.string()),
@@ -163,7 +164,9 @@ def _write_surveys(folder: Path, kind: str, answers: list[Feedback]) -> None:
         pq.write_table(table, folder / f"{kind}-{last.isoformat()}.parquet")
 
 
-def _write_truth(folder: Path, tickets: list[Ticket], inventor: Inventor, delivery: Delivery) -> None:
+def _write_truth(
+    folder: Path, tickets: list[Ticket], inventor: Inventor, delivery: Delivery, identities: Identities
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stories.json").write_text(_json([story.as_truth() for story in STORIES]), encoding="utf-8")
     (folder / "personal_data.json").write_text(_json(inventor.planted), encoding="utf-8")
@@ -185,6 +188,15 @@ def _write_truth(folder: Path, tickets: list[Ticket], inventor: Inventor, delive
         }
     )
     pq.write_table(table, folder / "tickets.parquet")
+    owned = list(identities.owned())
+    table = pa.table(
+        {
+            "kind": [kind for kind, _, _ in owned],
+            "value": [value for _, value, _ in owned],
+            "person": pa.array([person for _, _, person in owned], pa.int64()),
+        }
+    )
+    pq.write_table(table, folder / "identities.parquet")
 
 
 def _json(value: object) -> str:

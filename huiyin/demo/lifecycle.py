@@ -9,7 +9,8 @@ from random import Random
 import numpy as np
 
 from huiyin.demo.company import COMPLAINTS, DAYS, FRONT, SUBTYPE_INDEX, SUBTYPES
-from huiyin.demo.people import Agent, Agents, Customers
+from huiyin.demo.identities import Identities
+from huiyin.demo.people import Agent, Agents
 from huiyin.demo.personal import Inventor
 from huiyin.demo.stories import BY_ID
 from huiyin.demo.tickets import Ticket
@@ -76,13 +77,20 @@ class Desk:
     """Works the tickets off; ``events``, ``messages`` and ``outcomes`` collect what happened."""
 
     def __init__(
-        self, rng: np.random.Generator, random: Random, writer: Writer, inventor: Inventor, agents: Agents
+        self,
+        rng: np.random.Generator,
+        random: Random,
+        writer: Writer,
+        inventor: Inventor,
+        agents: Agents,
+        identities: Identities,
     ) -> None:
         self._rng = rng
         self._random = random
         self._writer = writer
         self._inventor = inventor
         self._agents = agents
+        self._identities = identities
         self._by_new_agents: deque[Outcome] = deque(maxlen=60)
         self.events: list[Event] = []
         self.messages: list[Message] = []
@@ -154,7 +162,7 @@ class Desk:
         if ticket.story_id == "new_agents" and ticket.kind == "request":
             self._blame(ticket)
         subtype, product, city = ticket.subtype, ticket.product, ticket.city
-        customer = Customers.ref(ticket.customer) if ticket.customer >= 0 else ""
+        customer = self._known_as(ticket)
         agent = self._agents.on_duty(FRONT, first, draw())
         self._opened(ticket, customer)
         if ticket.channel in _CHAT:
@@ -224,13 +232,17 @@ class Desk:
             waiting = writer.talk("agent_ask" if state == "pending" else "agent_wait", -1, ticket.city, team)
             self._say(ticket, begin, holder.ref, "agent", waiting)
             if state == "pending":
-                customer = Customers.ref(ticket.customer) if ticket.customer >= 0 else ""
                 more = writer.talk("customer_more", ticket.product, ticket.city, rough=True)
-                self._say(ticket, end, customer, "customer", more)
+                self._say(ticket, end, ticket.contact, "customer", more)
             if draw() < 0.85:
                 self._note(ticket, end, "status", state, "open")
                 state = "open"
         return holder, state
+
+    def _known_as(self, ticket: Ticket) -> str:
+        """Note by what the channel knows the customer, now that it is settled who that is."""
+        ticket.contact = self._identities.contact(ticket.customer, ticket.channel, ticket.day)
+        return ticket.contact
 
     def _blame(self, ticket: Ticket) -> None:
         """A complaint about a new agent comes from a customer whom one served in the days before."""
@@ -242,7 +254,7 @@ class Desk:
     def _short(self, ticket: Ticket) -> None:
         """Records that are no requests, and merged ones, end soon."""
         draw = self._random.random
-        customer = Customers.ref(ticket.customer) if ticket.customer >= 0 else ""
+        customer = self._known_as(ticket)
         agent = self._agents.on_duty(FRONT, ticket.created, draw())
         if ticket.kind == "outbound":
             self._note(ticket, ticket.created, "status", "", "new", agent.ref, "agent")

@@ -12,6 +12,7 @@ from huiyin.demo.vocabulary import (
     ACTION_STATUS_ZH,
     CHANNEL_ZH,
     EVENT_FIELD_ZH,
+    IDENTIFIER_ZH,
     METRIC_ZH,
     PRIORITY_ZH,
     ROLE_ZH,
@@ -48,7 +49,7 @@ _SOURCES: dict[str, Any] = {
                     "entity": "tickets",
                     "path": "tickets/{date}/tickets.csv",
                     "columns": {
-                        "ticket_id": "工单编号", "customer_ref": "客户编号", "channel": "渠道", "subject": "标题",
+                        "ticket_id": "工单编号", "customer_ref": "客户标识", "channel": "渠道", "subject": "标题",
                         "body": "内容",
                         "created_at": "创建时间", "priority": "优先级", "problem_type": "问题大类",
                         "problem_subtype": "问题小类", "product": "产品", "region": "区域", "direction": "呼叫方向",
@@ -120,6 +121,22 @@ _SOURCES: dict[str, Any] = {
             ],
         },
         {
+            "name": "member_center",
+            "domain": "crm",
+            "kind": "files",
+            "tables": [
+                {
+                    "entity": "identifiers",
+                    "path": "accounts/bindings-{date}.csv",
+                    "columns": {
+                        "customer_ref": "账号", "identifier_kind": "标识类型", "identifier": "标识",
+                        "seen_at": "绑定时间",
+                    },
+                    "values": {"identifier_kind": _codes(IDENTIFIER_ZH)},
+                },
+            ],
+        },
+        {
             "name": "improvement_ledger",
             "domain": "crm",
             "kind": "files",
@@ -145,7 +162,7 @@ _SOURCES: dict[str, Any] = {
                 {
                     "entity": "feedback",
                     "path": "social/posts-{date}.jsonl",
-                    "columns": _VOICE_COLUMNS,
+                    "columns": _VOICE_COLUMNS | {"customer_ref": "author_id"},
                     "values": {"channel": _CHANNELS},
                     "constants": {"kind": "post"},
                 },
@@ -167,7 +184,7 @@ _SOURCES: dict[str, Any] = {
                     "entity": "feedback",
                     "path": f"surveys/{kind}-{{date}}.parquet",
                     "columns": {
-                        "feedback_id": "答卷编号", "ticket_id": "工单编号", "customer_ref": "客户编号", "score": "评分",
+                        "feedback_id": "答卷编号", "ticket_id": "工单编号", "customer_ref": "客户标识", "score": "评分",
                         "text": "意见", "product": "产品", "region": "区域", "created_at": "提交时间",
                     },
                     "constants": {

@@ -50,6 +50,7 @@ class Ticket:
     has_personal_data: bool = False
     corrected_subtype: int = -1
     tags: list[str] = field(default_factory=list)
+    contact: str = ""  # by what the channel knows the customer
 
     @property
     def day(self) -> int:

@@ -26,6 +26,7 @@ SUBTYPE_ZH = {
     "warranty": "保修", "promotion_rules": "促销规则", "membership": "会员权益", "address_change": "修改地址",
     "information_inconsistent": "信息不一致",
 }  # fmt: skip
+IDENTIFIER_ZH = {"phone": "手机号", "email": "邮箱", "wechat": "微信", "handle": "社交账号", "other": "店铺账号"}
 METRIC_ZH = {
     "ticket_count": "工单量", "resolution_hours": "解决时长", "csat_mean": "满意度", "negative_share": "负面占比",
 }  # fmt: skip

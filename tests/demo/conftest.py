@@ -44,6 +44,11 @@ class Company:
         return pd.read_parquet(self.folder / "ground_truth/tickets.parquet").set_index("ticket_id")
 
     @cached_property
+    def people(self) -> pd.DataFrame:
+        """Which identifier is whose: kind, value, person."""
+        return pd.read_parquet(self.folder / "ground_truth/identities.parquet")
+
+    @cached_property
     def tickets(self) -> pd.DataFrame:
         tickets = self._csv("tickets", "工单编号").join(self.truth, how="inner")
         tickets["at"] = pd.to_datetime(tickets["创建时间"])

@@ -86,7 +86,10 @@ def test_the_sources_file_is_valid_and_names_only_columns_that_are_there(company
             given = {*table.columns, *table.constants}
             assert {field.name for field in fields if field.required} <= given
             assert set(table.columns.values()) <= _columns(company.folder, table), table
-    assert mapped == {"tickets", "ticket_events", "messages", "customers", "agents", "rosters", "feedback", "actions"}
+    assert mapped == {
+        "tickets", "ticket_events", "messages", "customers", "identifiers", "agents", "rosters", "feedback",
+        "actions",
+    }  # fmt: skip
 
 
 def _columns(folder: Path, table: object) -> set[str]:
@@ -94,7 +97,7 @@ def _columns(folder: Path, table: object) -> set[str]:
         with sqlite3.connect(folder / "crm.db") as connection:
             return {row[1] for row in connection.execute(f"PRAGMA table_info({table.table})")}  # type: ignore[attr-defined]
     files = sorted(folder.glob(table.path.replace("{date}", "*")))
-    assert len(files) in (1, 12, 365), table.path
+    assert len(files) in (1, 12, 13, 365), table.path
     last = files[-1]
     if last.suffix == ".csv":
         return set(next(csv.reader(io.StringIO(decoded(last)))))
@@ -165,6 +168,40 @@ def test_customers_and_agents_change_over_spans_that_do_not_overlap(company: Com
     assert (rosters["begin_time"] < rosters["end_time"]).all()
     hired = agents.groupby("job_no")["entry_date"].min()
     assert (rosters["begin_time"].str[:10] >= rosters["job_no"].map(hired)).all()
-    since = customers.groupby("cust_no")["join_date"].min()
-    known = company.tickets[company.tickets["客户编号"] != ""]
-    assert (known["客户编号"].map(since) <= known["at"].dt.strftime("%Y-%m-%d")).all()
+
+
+def test_each_channel_knows_customers_by_its_own_identifier(company: Company) -> None:
+    owners = company.people
+    with sqlite3.connect(company.folder / "crm.db") as connection:
+        customers = pd.read_sql("select * from kh_customer", connection).drop_duplicates("cust_no")
+    numbers = owners[owners["kind"] == "customer_number"].set_index("value")["person"]
+    assert set(numbers.index) == set(customers["cust_no"])
+    twice = numbers[numbers.duplicated(keep=False)]
+    assert 0.03 < len(twice) / len(numbers) < 0.09
+    kinds = {"电话": {"phone"}, "微信": {"wechat"}, "邮件": {"email"}, "APP": {"app_account"}}
+    kinds["在线客服"] = {"app_account", "visitor"}
+    known = company.tickets[company.tickets["客户标识"] != ""]
+    for channel, values in known.groupby("渠道")["客户标识"]:
+        found = owners[owners["value"].isin(values)]
+        assert set(found["kind"]) == kinds[channel]
+        assert values.isin(found["value"]).all()
+    # Nobody writes before being a customer.
+    first_record = customers.assign(person=customers["cust_no"].map(numbers)).groupby("person")["join_date"].min()
+    alone = owners[~owners["value"].duplicated(keep=False)].set_index("value")["person"]
+    since = known["客户标识"].map(alone).map(first_record).dropna()
+    assert (since <= known.loc[since.index, "at"].dt.strftime("%Y-%m-%d")).all()
+    assert since.size > 0.9 * len(known)
+
+
+def test_the_crm_has_gaps_slips_old_and_shared_numbers(company: Company) -> None:
+    with sqlite3.connect(company.folder / "crm.db") as connection:
+        customers = pd.read_sql("select * from kh_customer", connection).drop_duplicates("cust_no")
+    phones = company.people[company.people["kind"] == "phone"]
+    assert 0.03 < customers["mobile"].isna().mean() < 0.12
+    assert 0.05 < customers["mobile"].dropna().duplicated(keep=False).mean() < 0.4
+    used = customers["mobile"].isin(phones["value"])
+    assert 0.4 < used.mean() < 0.95
+    bound = pd.concat(pd.read_csv(file, dtype=str) for file in sorted(company.folder.glob("accounts/*.csv")))
+    assert set(bound["标识类型"]) == {"手机号", "邮箱", "微信", "社交账号", "店铺账号"}
+    authors = company.people[company.people["kind"] == "handle"]["value"]
+    assert 0.05 < authors.isin(bound["标识"]).mean() < 0.6
