@@ -70,6 +70,12 @@ class Masker:
         """The pseudonym of a person's name."""
         return value if _PSEUDONYM.fullmatch(value) else "n_" + self._digest(_normal(value))
 
+    def mark(self, value: str) -> str:
+        """A one-way mark of a pseudonym or key, by which an erased person is known again, under no other use."""
+        return blake2b(
+            value.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16, person=b"erased"
+        ).hexdigest()
+
     def _digest(self, value: str) -> str:
         return blake2b(value.encode("utf-8", "surrogatepass"), key=self._key, digest_size=8).hexdigest()
 

@@ -195,6 +195,26 @@ WHERE error IS NULL
 """
 
 
+# Persons that were forgotten: how many rows, and one-way marks by which their old rows are known when they come again.
+ERASURES = pa.schema(
+    [
+        pa.field("erasure_id", pa.string(), nullable=False),
+        pa.field("erased_at", _INSTANT, nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("voices", pa.int64(), nullable=False),
+        pa.field("row_counts", pa.string(), nullable=False),
+    ]
+)
+ERASURE_MARKS = pa.schema(
+    [
+        pa.field("mark", pa.string(), nullable=False),
+        pa.field("surrogate", pa.string()),
+        pa.field("erasure_id", pa.string(), nullable=False),
+        pa.field("erased_at", _INSTANT, nullable=False),
+    ]
+)
+
+
 def ensure_tables(warehouse: Warehouse) -> None:
     """Create what is missing: schemas, tables, and columns that a later release added."""
     tables: list[tuple[str, str, pa.Schema, tuple[str, ...]]] = [
@@ -202,6 +222,8 @@ def ensure_tables(warehouse: Warehouse) -> None:
         ("raw", "load_state", LOAD_STATE, LOAD_STATE_KEY),
         ("raw", "cursors", CURSORS, CURSORS_KEY),
         ("raw", "calendar_days", CALENDAR_DAYS, ("date_day",)),
+        ("raw", "erasures", ERASURES, ("erasure_id",)),
+        ("raw", "erasure_marks", ERASURE_MARKS, ("mark", "erasure_id")),
         ("raw", "quarantine_fixes", QUARANTINE_FIXES, QUARANTINE_FIXES_KEY),
         ("raw", "source_columns", SOURCE_COLUMNS, SOURCE_COLUMNS_KEY),
         ("raw", "drift", DRIFT, DRIFT_KEY),
@@ -212,7 +234,9 @@ def ensure_tables(warehouse: Warehouse) -> None:
         tables.append(("raw", entity.name, entity.arrow_schema, ("_source", *entity.key)))
         tables.append(("quarantine", entity.name, QUARANTINE, ("quarantine_id",)))
     existing = _existing_columns(warehouse)
-    if ("raw", "load_balance") in existing and all(set(columns.names) <= existing.get((schema, name), set()) for schema, name, columns, _ in tables):
+    if ("raw", "load_balance") in existing and all(
+        set(columns.names) <= existing.get((schema, name), set()) for schema, name, columns, _ in tables
+    ):
         return
     with warehouse.transaction():
         warehouse.lock("huiyin.raw")

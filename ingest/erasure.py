@@ -1,0 +1,295 @@
+"""Forget a person: what the warehouse holds of them becomes anonymous, and stays so when old files are loaded again.
+
+A row is never taken out of a total. The person's pseudonym becomes a random surrogate that can't be derived from
+anything, and what tells about the person is emptied: texts, contacts, names, revenue, links. Tier, segment and region
+stay, so counts, response times, repeat contacts and breakdowns of closed periods remain what they were; only figures
+made from texts lose these voices, and ``raw.erasures`` says how many.
+
+What must not come back is known by *marks*: keyed one-way hashes of the person's pseudonyms and of the anonymised
+tickets. A delivered row that is older than the erasure is anonymised again at the edge; a newer one is a new contact
+and is loaded as usual.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.contract import ENTITIES, Entity
+from ingest.masking import Masker
+from ingest.prepare import row_hashes
+from ingest.tables import ERASURE_MARKS, ERASURES
+from warehouse.connection import Warehouse
+
+_Mask = npt.NDArray[np.bool_]
+
+# The instant that tells whether a row is older than an erasure.
+_INSTANT = {
+    "tickets": "created_at",
+    "ticket_events": "event_at",
+    "messages": "sent_at",
+    "feedback": "created_at",
+    "customers": "valid_from_at",
+    "identifiers": "seen_at",
+}
+_EMPTIED = {
+    "tickets": ("subject", "body", "_extra"),
+    "ticket_events": ("_extra",),
+    "messages": ("body", "_extra"),
+    "feedback": ("text", "url", "_extra"),
+    "customers": ("name", "annual_revenue", "phone", "email", "wechat", "since_on", "_extra"),
+}
+# Whose the reference is; only a customer's is replaced.
+_REFERENCES = {"customer_ref": None, "author_ref": "author_role", "actor_ref": "actor_role"}
+RETAINED = ("tickets", "messages", "feedback")
+"""Entities whose texts a retention period may end; ``customers``, ``identifiers`` and ``quarantine`` are handled apart."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What the loader must not let back in.
+
+    ``surrogates``: mark of a pseudonym → (surrogate, instant of the erasure); ``tickets``: mark of an anonymised
+    ticket → that instant; ``cutoffs``: entity → texts older than this instant are not kept.
+    """
+
+    surrogates: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    tickets: Mapping[str, datetime] = field(default_factory=dict)
+    cutoffs: Mapping[str, datetime] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.surrogates or self.tickets or self.cutoffs)
+
+
+@dataclass(frozen=True)
+class Anonymised:
+    """What :func:`erase_person` did: rows by table, and the voices whose texts are gone."""
+
+    erasure_id: str
+    erased_at: datetime
+    refs: tuple[str, ...]
+    rows: Mapping[str, int]
+    voice_ids: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+def load_erased(warehouse: Warehouse, retention_days: Mapping[str, int], now: datetime) -> Erased:
+    """The marks of all erasures so far, and where the retention periods end at ``now``."""
+    surrogates: dict[str, tuple[str, datetime]] = {}
+    tickets: dict[str, datetime] = {}
+    for row in warehouse.rows("select mark, surrogate, erased_at from raw.erasure_marks"):
+        if row["surrogate"] is None:
+            tickets[row["mark"]] = row["erased_at"]
+        else:
+            surrogates[row["mark"]] = (row["surrogate"], row["erased_at"])
+    return Erased(surrogates, tickets, cutoffs(retention_days, now))
+
+
+def cutoffs(retention_days: Mapping[str, int], now: datetime) -> dict[str, datetime]:
+    """Entity → the instant before which texts aren't kept at ``now``."""
+    return {name: now - timedelta(days=days) for name, days in retention_days.items() if name in RETAINED}
+
+
+def anonymise(rows: pa.Table, entity: Entity, erased: Erased, masker: Masker) -> pa.Table:
+    """Masked, typed rows of ``entity`` without what belongs to erased persons or is kept too long.
+
+    Identifiers of erased persons are dropped, every other row is kept; ``_row_hash`` follows the content. ``rows`` has
+    the columns of ``raw.<entity>``; further ones pass through.
+    """
+    if not erased or entity.name not in _INSTANT or not rows.num_rows:
+        return rows
+    instants = np.array(rows.column(_INSTANT[entity.name]).to_pylist(), dtype="datetime64[us]")
+
+    def older(than: datetime | None) -> Any:
+        # An identifier or a span without an instant is taken for an old one: it must not come back.
+        return than is not None and (np.isnat(instants) | (instants < np.datetime64(than)))
+
+    cutoff = erased.cutoffs.get(entity.name)
+    aged: _Mask = np.zeros(rows.num_rows, bool) | older(cutoff)
+    touched: _Mask = np.zeros(rows.num_rows, bool)
+    if "ticket_id" in rows.column_names:
+        marks = _each_pair(rows.column("_source").to_pylist(), rows.column("ticket_id").to_pylist(), masker)
+        erased_at = np.array([erased.tickets.get(mark) if mark else None for mark in marks], dtype="datetime64[us]")
+        touched |= instants < erased_at  # NaT compares false
+    columns: dict[str, list[str | None]] = {}
+    for name, role in _REFERENCES.items():
+        if name not in rows.column_names:
+            continue
+        values = rows.column(name).to_pylist()
+        known = {value: erased.surrogates.get(masker.mark(value)) for value in set(values) if value is not None}
+        found = [known[value] if value is not None else None for value in values]
+        mine = np.array([hit[1] if hit else None for hit in found], dtype="datetime64[us]")
+        is_mine: _Mask = ~np.isnat(mine) & (np.isnat(instants) | (instants < mine))
+        is_customers: _Mask = (
+            np.ones(rows.num_rows, bool)
+            if role is None
+            else np.array([value == "customer" for value in rows.column(role).to_pylist()])
+        )
+        if role is None:
+            touched |= is_mine
+        columns[name] = [
+            hit[0] if hit and own else (None if role is not None and gone and customer else value)
+            for value, hit, own, gone, customer in zip(values, found, is_mine, touched, is_customers, strict=True)
+        ]
+    if entity.name == "identifiers":
+        return rows.filter(pa.array(~touched))
+    if not touched.any() and not aged.any() and all(columns[n] == rows.column(n).to_pylist() for n in columns):
+        return rows
+    for name, values in columns.items():
+        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
+    for name in _EMPTIED[entity.name]:
+        rows = _emptied(rows, name, touched | aged)
+    hashes = row_hashes(rows.select([f.name for f in entity.fields]))
+    return rows.set_column(rows.column_names.index("_row_hash"), "_row_hash", hashes)
+
+
+def _each_pair(sources: Sequence[str], ticket_ids: Sequence[str | None], masker: Masker) -> list[str | None]:
+    known: dict[tuple[str, str], str] = {}
+    marks: list[str | None] = []
+    for source, ticket_id in zip(sources, ticket_ids, strict=True):
+        if ticket_id is None:
+            marks.append(None)
+            continue
+        if (source, ticket_id) not in known:
+            known[source, ticket_id] = ticket_mark(masker, source, ticket_id)
+        marks.append(known[source, ticket_id])
+    return marks
+
+
+def ticket_mark(masker: Masker, source: str, ticket_id: str) -> str:
+    """The mark of an anonymised ticket."""
+    return masker.mark(f"{source}\x1f{ticket_id}")
+
+
+def _emptied(rows: pa.Table, name: str, where: _Mask) -> pa.Table:
+    index = rows.column_names.index(name)
+    kind = rows.schema.field(index).type
+    kept = [None if gone else value for value, gone in zip(rows.column(index).to_pylist(), where, strict=True)]
+    return rows.set_column(index, name, pa.array(kept, kind))
+
+
+def erase_person(
+    warehouse: Warehouse, masker: Masker, refs: Sequence[str], erasure_id: str, erased_at: datetime, reason: str
+) -> Anonymised:
+    """Anonymise all that ``raw`` and ``quarantine`` hold of the person known by these pseudonyms; one transaction.
+
+    Run again it finds nothing more to do. The caller resolves which pseudonyms are one person.
+    """
+    with warehouse.transaction():
+        surrogates = {masker.mark(ref): ("p_" + secrets.token_hex(8), erased_at) for ref in refs}
+        tickets = _matching(warehouse, "tickets", "customer_ref", refs)
+        keys = tickets.select(["_source", "ticket_id"])
+        erased = Erased(
+            surrogates,
+            {ticket_mark(masker, row["_source"], row["ticket_id"]): erased_at for row in keys.to_pylist()},
+        )
+        found = {"tickets": tickets}
+        for name in ("customers", "identifiers", "feedback"):
+            found[name] = _matching(warehouse, name, "customer_ref", refs)
+        found["identifiers"] = _united(found["identifiers"], _matching(warehouse, "identifiers", "identifier", refs))
+        for name in ("messages", "ticket_events", "feedback"):
+            of_tickets = warehouse.select_matching("raw", name, keys) if keys.num_rows else keys.slice(0, 0)
+            found[name] = _united(found[name], of_tickets) if name in found else of_tickets
+        texts: list[str] = []
+        voices: list[str] = []
+        for name, rows in found.items():
+            if not rows.num_rows:
+                continue
+            for text_field in ("subject", "body", "text"):
+                if text_field in rows.column_names:
+                    texts += [text for text in rows.column(text_field).to_pylist() if text]
+            if name in ("tickets", "feedback"):
+                kind, key = ("ticket", "ticket_id") if name == "tickets" else ("feedback", "feedback_id")
+                voices += [f"{kind}:{row['_source']}:{row[key]}" for row in rows.select(["_source", key]).to_pylist()]
+            _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
+        counts = {f"raw.{name}": rows.num_rows for name, rows in found.items() if rows.num_rows}
+        counts |= _clear_quarantine(warehouse, set(refs), {(r["_source"], r["ticket_id"]) for r in keys.to_pylist()})
+        _keep(warehouse, erased, erasure_id, erased_at, reason, counts, len(voices))
+    return Anonymised(erasure_id, erased_at, tuple(refs), counts, tuple(voices), tuple(texts))
+
+
+def _matching(warehouse: Warehouse, table: str, column: str, refs: Sequence[str]) -> pa.Table:
+    return warehouse.select_matching("raw", table, pa.table({column: pa.array(sorted(set(refs)), pa.string())}))
+
+
+def _united(one: pa.Table, other: pa.Table) -> pa.Table:
+    if not other.num_rows:
+        return one
+    if not one.num_rows:
+        return other
+    both = pa.concat_tables([one, other])
+    return both.take(pa.array(sorted({str(row): n for n, row in enumerate(both.to_pylist())}.values())))
+
+
+def _replace(warehouse: Warehouse, table: str, old: pa.Table, new: pa.Table) -> None:
+    key = ["_source", *ENTITIES[table].key]
+    warehouse.delete_matching("raw", table, old.select(key))
+    if new.num_rows:
+        warehouse.append("raw", table, new)
+
+
+def _clear_quarantine(warehouse: Warehouse, refs: set[str], tickets: set[tuple[str, str]]) -> dict[str, int]:
+    """Quarantined rows of the person are deleted: nobody can replay half a person."""
+    cleared = {}
+    for name in _INSTANT:
+        rows = warehouse.rows(f"select quarantine_id, source, payload, value from quarantine.{name}")
+        gone = [row["quarantine_id"] for row in rows if _is_of_person(row, refs, tickets)]
+        if gone:
+            warehouse.delete_matching("quarantine", name, pa.table({"quarantine_id": gone}))
+            cleared[f"quarantine.{name}"] = len(gone)
+    return cleared
+
+
+def _is_of_person(row: Mapping[str, Any], refs: set[str], tickets: set[tuple[str, str]]) -> bool:
+    payload = json.loads(row["payload"] or "{}")
+    return not refs.isdisjoint(payload.values()) or (row["source"], payload.get("ticket_id")) in tickets
+
+
+def _keep(
+    warehouse: Warehouse,
+    erased: Erased,
+    erasure_id: str,
+    erased_at: datetime,
+    reason: str,
+    counts: Mapping[str, int],
+    voices: int,
+) -> None:
+    marks = [
+        {"mark": mark, "surrogate": surrogate, "erasure_id": erasure_id, "erased_at": erased_at}
+        for mark, (surrogate, _) in erased.surrogates.items()
+    ] + [{"mark": mark, "surrogate": None, "erasure_id": erasure_id, "erased_at": erased_at} for mark in erased.tickets]
+    warehouse.append("raw", "erasure_marks", pa.Table.from_pylist(marks, schema=ERASURE_MARKS))
+    receipt = {
+        "erasure_id": erasure_id, "erased_at": erased_at, "reason": reason, "voices": voices,
+        "row_counts": json.dumps(counts, sort_keys=True),
+    }  # fmt: skip
+    warehouse.append("raw", "erasures", pa.Table.from_pylist([receipt], schema=ERASURES))
+
+
+def end_retention(warehouse: Warehouse, erased: Erased, masker: Masker, is_trial: bool = False) -> dict[str, int]:
+    """Empty the texts that are older than their retention period; how many rows, by table. Idempotent."""
+    done: dict[str, int] = {}
+    text_of: dict[str, Callable[[str], str]] = {
+        "tickets": lambda t: f"coalesce({t}.subject, {t}.body, {t}._extra)",
+        "messages": lambda t: f"coalesce({t}.body, {t}._extra)",
+        "feedback": lambda t: f"coalesce({t}.text, {t}.url, {t}._extra)",
+    }
+    for name, cutoff in erased.cutoffs.items():
+        condition = f"r.{_INSTANT[name]} < timestamp '{cutoff:%Y-%m-%d %H:%M:%S}' and {text_of[name]('r')} is not null"
+        if is_trial:
+            done[f"raw.{name}"] = warehouse.rows(f"select count(*) as n from raw.{name} r where {condition}")[0]["n"]
+            continue
+        with warehouse.transaction():
+            rows = warehouse.query(f"select r.* from raw.{name} r where {condition}")
+            if rows.num_rows:
+                _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
+        done[f"raw.{name}"] = rows.num_rows
+    return done
