@@ -30,6 +30,8 @@ LOAD_AUDIT = pa.schema(
         pa.field("error", pa.string()),
     ]
 )
+# The origin of rows that were replayed from the quarantine: each replay is a batch of its own.
+REPLAY_ORIGIN = "quarantine"
 LOAD_AUDIT_KEY = ("batch_id", "source", "entity", "origin")
 
 # What was loaded from which file, so that an unchanged file isn't read again.
