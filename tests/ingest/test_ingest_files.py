@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -21,16 +22,26 @@ from hypothesis import strategies as st
 from huiyin.interval import Interval
 from ingest.connectors.delivery import Delivery
 from ingest.connectors.files.config import FileTable
-from ingest.connectors.files.reader import decode, find_files, read_file
+from ingest.connectors.files.reader import find_files, read_file
+from ingest.connectors.files.text import text_blocks
 from ingest.errors import SourceError
 
 TABLE = FileTable(entity="tickets", path="x.csv")
 TEXT = "编号,内容\n1,热水器漏水，请尽快处理\n2,物流太慢了\n"
 
 
+def decoded(content: bytes) -> tuple[str, bool]:
+    blocks = list(text_blocks(io.BytesIO(content)))
+    return "".join(block.text for block in blocks), blocks[-1].damaged
+
+
 def one(deliveries: Iterable[Delivery]) -> Delivery:
-    (delivery,) = deliveries
-    return delivery
+    """All deliveries of a file as one."""
+    given = list(deliveries)
+    rows = pa.concat_tables([delivery.rows for delivery in given], promote_options="default")
+    broken = [line for delivery in given for line in delivery.broken]
+    numbers = pa.concat_arrays([delivery.row_numbers for delivery in given])
+    return replace(given[0], rows=rows, row_numbers=numbers, broken=broken)
 
 
 def read(folder: Path, name: str, content: bytes, **options: str) -> Delivery:
@@ -51,12 +62,12 @@ def test_chinese_text_is_read_in_every_common_encoding(tmp_path: Path, encoding:
 @given(st.text(alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=2, max_size=300))
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_any_chinese_text_in_gb18030_or_utf8_is_told_apart_and_kept(text: str) -> None:
-    assert decode(text.encode("utf-8")) == (text, False)
+    assert decoded(text.encode("utf-8")) == (text, False)
     encoded = text.encode("gb18030")
     try:
         encoded.decode("utf-8")
     except UnicodeDecodeError:
-        assert decode(encoded) == (text, False)
+        assert decoded(encoded) == (text, False)
 
 
 def test_a_few_damaged_bytes_cost_their_rows_only(tmp_path: Path) -> None:
