@@ -44,6 +44,11 @@ def calendar_days(first_year: int, last_year: int) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CALENDAR_DAYS)
 
 
+def is_workday(day: date) -> bool:
+    """Whether people work on that day, by the same sources as :func:`calendar_days`."""
+    return bool(_day(day)["is_workday"])
+
+
 def _day(day: date) -> dict[str, object]:
     is_weekend = day.weekday() >= 5
     kind, name = "weekend" if is_weekend else "workday", None

@@ -62,6 +62,12 @@ class TableMapping(BaseModel):
         {}, description="source column: value(s) that say that the row was deleted upstream"
     )
 
+    snapshot: bool | Literal["force"] = Field(
+        False,
+        description="each delivery holds every row that exists: what is missing from it was deleted upstream; force:"
+        " even where that is more than half of the rows",
+    )
+
     _zone = field_validator("timezone")(known_zone)
 
     @field_validator("entity")
@@ -84,6 +90,8 @@ class TableMapping(BaseModel):
                     if name in origin:
                         raise ValueError(f"{name} is given twice, by {origin[name]} and by {key}; keep one")
                     origin[name] = key
+        if self.snapshot and self.changed_at:
+            raise ValueError("snapshot: the instant of the delivery orders full deliveries; remove `changed_at`")
         for name in self.formats:
             if fields[name].kind not in ("instant", "date"):
                 raise ValueError(f"formats: {name} is neither an instant nor a date")

@@ -94,6 +94,11 @@ def convert(text: pa.Table, entity: Entity, zone: str, formats: Mapping[str, str
     return Converted(pa.Table.from_arrays(columns, names=text.column_names), faults, unregistered)
 
 
+def instants(text: pa.Array, zone: str) -> tuple[pa.Array, Mask]:
+    """Instants (naive UTC) out of text, and where a value is none. ``zone`` is that of values without one."""
+    return _typed(text, Field("instant", "instant"), zone, None)
+
+
 def _typed(given: pa.Array, field: Field, zone: str, date_format: str | None) -> tuple[pa.Array, Mask]:
     if field.kind == "text":
         return given, np.zeros(len(given), dtype=bool)

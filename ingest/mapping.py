@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,31 +15,67 @@ from ingest.errors import SourceError
 _TEXT_NULL = pa.scalar(None, pa.string())
 
 
-def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity) -> tuple[pa.Table, pa.Array]:
-    """The selected rows as a table of the entity's fields (text, trimmed, empty is NULL) and their row numbers.
+@dataclass(frozen=True)
+class Mapped:
+    """The selected rows of a delivery; everything runs parallel to ``table`` (text, trimmed, empty is NULL).
+
+    ``versions``: text of ``changed_at``; ``tombstones``: which rows say that they were deleted; both None where the
+    mapping doesn't ask. ``keyless`` says why no row can have a key (records that leave out what is empty).
+    """
+
+    table: pa.Table
+    row_numbers: pa.Array
+    versions: pa.Array | None = None
+    tombstones: pa.Array | None = None
+    keyless: str | None = None
+
+
+def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity) -> Mapped:
+    """The rows that ``where`` selects, as the entity's fields.
 
     Raises :class:`SourceError` where columns that the mapping or the contract needs are missing.
     """
     rows, numbers = delivery.rows, delivery.row_numbers
     if not rows.num_columns:  # an empty file
-        return _empty(entity), pa.array([], pa.int64())
+        empty = pa.table({field.name: pa.array([], pa.string()) for field in entity.fields})
+        return _with_signs(empty, pa.array([], pa.int64()), empty, {}, mapping, None)
     lookup = _lookup(rows.column_names)
-    _check_columns(delivery, mapping, entity, lookup)
+    keyless = _check_columns(delivery, mapping, entity, lookup)
     rows = pa.Table.from_arrays([_trimmed(column) for column in rows.columns], names=rows.column_names)
     for name, wanted in mapping.where.items():
-        accepted = [wanted] if isinstance(wanted, str) else wanted
-        column = _source_column(rows, lookup, name)
-        keep = pc.is_in(pc.fill_null(column, ""), pa.array(accepted, pa.string()))
-        rows, numbers = (
-            rows.filter(keep),
-            numbers.filter(keep.combine_chunks() if isinstance(keep, pa.ChunkedArray) else keep),
-        )
+        keep = _is_one_of(_source_column(rows, lookup, name), wanted)
+        rows, numbers = rows.filter(keep), numbers.filter(keep)
     columns = [_field_column(field.name, rows, mapping, lookup) for field in entity.fields]
-    return pa.Table.from_arrays(columns, names=[field.name for field in entity.fields]), numbers
+    table = pa.Table.from_arrays(columns, names=[field.name for field in entity.fields])
+    return _with_signs(table, numbers, rows, lookup, mapping, keyless if rows.num_rows else None)
 
 
-def _empty(entity: Entity) -> pa.Table:
-    return pa.table({field.name: pa.array([], pa.string()) for field in entity.fields})
+def _with_signs(
+    table: pa.Table,
+    numbers: pa.Array,
+    rows: pa.Table,
+    lookup: dict[str, str],
+    mapping: TableMapping,
+    keyless: str | None,
+) -> Mapped:
+    """The mapped rows with what tells their versions and deletions."""
+    versions = tombstones = None
+    if mapping.changed_at is not None:
+        versions = _combined(_source_column(rows, lookup, mapping.changed_at))
+    for name, wanted in mapping.deleted_when.items():
+        found = _is_one_of(_source_column(rows, lookup, name), wanted)
+        tombstones = found if tombstones is None else pc.and_(tombstones, found)
+    return Mapped(table, numbers, versions, tombstones, keyless)
+
+
+def _is_one_of(column: pa.ChunkedArray, wanted: str | list[str]) -> pa.Array:
+    """Which values are one of those wanted; an empty value counts as the empty text."""
+    accepted = [wanted] if isinstance(wanted, str) else wanted
+    return pc.is_in(_combined(pc.fill_null(column, "")), pa.array(accepted, pa.string()))
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _lookup(names: list[str]) -> dict[str, str]:
@@ -51,8 +89,10 @@ def _find(lookup: dict[str, str], name: str) -> str | None:
     return lookup.get(name) or lookup.get(name.casefold())
 
 
-def _check_columns(delivery: Delivery, mapping: TableMapping, entity: Entity, lookup: dict[str, str]) -> None:
-    needed = {name for name in mapping.columns.values() if name} | set(mapping.where)
+def _check_columns(delivery: Delivery, mapping: TableMapping, entity: Entity, lookup: dict[str, str]) -> str | None:
+    """Why no row of records that leave out what is empty can have a key; raises where a whole file is wrong."""
+    needed = {name for name in mapping.columns.values() if name} | set(mapping.where) | set(mapping.deleted_when)
+    needed |= {mapping.changed_at} if mapping.changed_at else set()
     needed |= {name for template in mapping.templates.values() for name in PLACEHOLDER.findall(template)}
     missing = sorted(name for name in needed if _find(lookup, name) is None)
     given = (
@@ -64,21 +104,24 @@ def _check_columns(delivery: Delivery, mapping: TableMapping, entity: Entity, lo
         if field.required and field.name not in given and _find(lookup, field.name) is None
     ]
     if not delivery.fixed_columns:
-        # A line of JSON leaves out what is empty: only a file without any key is a wrong file.
+        # A record leaves out what is empty: without any key its rows are bad, but only those.
         missing = []
         unmapped = [name for name in unmapped if name in entity.key]
     if not missing and not unmapped:
-        return
+        return None
     faults = []
     if missing:
         faults.append(f"columns missing: {', '.join(missing)}")
     if unmapped:
         faults.append(f"no column for the required field(s) {', '.join(unmapped)} of {entity.name}")
     found = ", ".join(delivery.rows.column_names[:40])
-    raise SourceError(
+    message = (
         f"{delivery.origin} has the wrong columns: {'; '.join(faults)}; found: {found};"
         " name them under `columns`, or have the file delivered as agreed"
     )
+    if delivery.fixed_columns:
+        raise SourceError(message)
+    return message
 
 
 def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -6,23 +6,29 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.connectors.delivery import BrokenLine
 from ingest.contract import Entity
-from ingest.convert import Fault, convert
+from ingest.convert import Fault, Mask, convert, instants
 from ingest.masking import Masker
 from ingest.personal import mask_text
 from ingest.tables import QUARANTINE
 
 ORIGIN = "_origin"
+COMPLETE = "_complete"
+DELETED_HASH = "deleted:"
+_TOMBSTONE = "_tombstone"
+_NEVER = pa.scalar(0, pa.timestamp("us"))
+_CHANGED_AT_REMEDY = "write YYYY-MM-DD HH:MM:SS, with +08:00 where the zone differs; or remove `changed_at`"
 _SEPARATOR = "\x1f"
 _ABSENT = "\x00"
 
@@ -41,52 +47,113 @@ class Batch:
 
 @dataclass(frozen=True)
 class TextRows:
-    """Rows mapped to the entity's fields, still text; the arrays run parallel to ``table``."""
+    """Rows mapped to the entity's fields, still text; the arrays run parallel to ``table``.
+
+    ``versions`` (text of the row's own instant of change) stands in for ``delivered_at`` where the source has one;
+    ``tombstones`` says which rows report a deletion.
+    """
 
     table: pa.Table
     origins: pa.Array
     row_numbers: pa.Array
     delivered_at: pa.Array
+    versions: pa.Array | None = None
+    tombstones: pa.Array | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
     """``rows``: the columns of ``raw.<entity>`` plus ``_origin``, each key once. ``quarantined``: see ``QUARANTINE``.
 
-    ``doubled`` counts the rows, by origin, that lost to a later row of the same key; ``unregistered`` counts values
-    outside the contract's lists, by field.
+    ``tombstones``: rows deleted upstream, columns as in ``rows`` plus ``_complete`` (may stand in ``raw`` by itself),
+    no key of them in ``rows``. ``unreadable``: keys of quarantined rows; ``keyless`` counts those without. ``doubled``
+    counts the rows, by origin, that lost to a later row of the same key; ``unregistered`` counts values outside the
+    contract's lists, by field.
     """
 
     rows: pa.Table
+    tombstones: pa.Table
     quarantined: pa.Table
+    unreadable: pa.Table
+    keyless: int
     doubled: Counter[str]
     unregistered: dict[str, Counter[str]]
 
 
 def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
-    """Mask, type and check the rows; of several with one key the last survives."""
+    """Mask, type and check the rows; of several with one key the newest survives, of equally new ones the last."""
     entity = batch.entity
     masked = masker.mask(given.table, entity)
     converted = convert(masked, entity, batch.zone, batch.formats)
-    fault_of_row = _first_fault(converted.faults, masked.num_rows)
+    tombstones = None if given.tombstones is None else given.tombstones.to_numpy(zero_copy_only=False)
+    faults = converted.faults if tombstones is None else _of_living(converted.faults, entity, tombstones)
+    delivered_at, unreadable = _versions(given, batch.zone)
+    faults = [*faults, *unreadable]
+    fault_of_row = _first_fault(faults, masked.num_rows)
     good = fault_of_row < 0
-    rows = converted.table.append_column(ORIGIN, given.origins).append_column("_delivered_at", given.delivered_at)
+    rows = converted.table.append_column(ORIGIN, given.origins).append_column("_delivered_at", delivered_at)
+    if tombstones is not None:
+        rows = rows.append_column(_TOMBSTONE, pa.array(tombstones))
+    bad_keys, keyless = _keys_of(rows.filter(pa.array(~good)), entity)
     rows = rows if good.all() else rows.filter(pa.array(good))
-    rows, doubled = _last_of_each_key(rows, entity)
+    rows, doubled = _newest_of_each_key(rows, entity)
+    living, dead = rows, rows.slice(0, 0)
+    if tombstones is not None:
+        is_dead = rows.column(_TOMBSTONE)
+        rows = rows.drop_columns([_TOMBSTONE])
+        living, dead = rows.filter(pc.invert(is_dead)), rows.filter(is_dead)
+    quarantined = _quarantine_rows(given, masked, faults, fault_of_row, batch)
+    unregistered = {
+        name: Counter({mask_text(value): number for value, number in values.items()})
+        for name, values in converted.unregistered.items()
+    }
+    return Prepared(
+        _stamped(living, batch), _buried(_stamped(dead, batch), entity), quarantined, bad_keys, keyless, doubled,
+        unregistered,
+    )  # fmt: skip
+
+
+def _of_living(faults: Sequence[Fault], entity: Entity, tombstones: Mask) -> list[Fault]:
+    """The faults that count: a row that reports a deletion needs nothing but its key."""
+    counted = (
+        fault if fault.field in entity.key else replace(fault, rows=fault.rows & ~tombstones) for fault in faults
+    )
+    return [fault for fault in counted if fault.rows.any()]
+
+
+def _versions(given: TextRows, zone: str) -> tuple[pa.Array, list[Fault]]:
+    """Which of two versions of a row is the newer: by its own instant of change, else by the delivery's.
+
+    A row without an instant of its own counts as never changed: it is older than every row with one.
+    """
+    if given.versions is None:
+        return given.delivered_at, []
+    versions, unreadable = instants(given.versions, zone)
+    faults = [Fault("type", "changed_at", unreadable, _CHANGED_AT_REMEDY)] if unreadable.any() else []
+    return pc.fill_null(versions, _NEVER), faults
+
+
+def _stamped(rows: pa.Table, batch: Batch) -> pa.Table:
+    """The columns of ``raw`` in their order, and the origin."""
     count = rows.num_rows
     for name, value in (("_source", batch.source), ("_batch_id", batch.batch_id)):
         rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), count))
     rows = rows.append_column("_loaded_at", pa.repeat(pa.scalar(batch.loaded_at, pa.timestamp("us")), count))
     rows = rows.append_column("_deleted_at", pa.nulls(count, pa.timestamp("us")))
     rows = rows.append_column("_extra", pa.nulls(count, pa.string()))
-    rows = rows.append_column("_row_hash", row_hashes(rows.select([f.name for f in entity.fields])))
-    rows = rows.select([*entity.arrow_schema.names, ORIGIN])
-    quarantined = _quarantine_rows(given, masked, converted.faults, fault_of_row, batch)
-    unregistered = {
-        name: Counter({mask_text(value): number for value, number in values.items()})
-        for name, values in converted.unregistered.items()
-    }
-    return Prepared(rows, quarantined, doubled, unregistered)
+    rows = rows.append_column("_row_hash", row_hashes(rows.select([f.name for f in batch.entity.fields])))
+    return rows.select([*batch.entity.arrow_schema.names, ORIGIN])
+
+
+def _buried(rows: pa.Table, entity: Entity) -> pa.Table:
+    """Rows as they stand in ``raw`` once deleted; their hash differs from that of the living row."""
+    hashes = pc.binary_join_element_wise(DELETED_HASH, rows.column("_row_hash"), "")
+    rows = rows.set_column(rows.schema.get_field_index("_row_hash"), "_row_hash", hashes)
+    rows = rows.set_column(rows.schema.get_field_index("_deleted_at"), "_deleted_at", rows.column("_delivered_at"))
+    complete = pa.chunked_array([pa.repeat(pa.scalar(True), rows.num_rows)])
+    for required in (f.name for f in entity.fields if f.required):
+        complete = pc.and_(complete, pc.is_valid(rows.column(required)))
+    return rows.append_column(COMPLETE, complete)
 
 
 def _first_fault(faults: Sequence[Fault], count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -96,13 +163,35 @@ def _first_fault(faults: Sequence[Fault], count: int) -> np.ndarray[tuple[int], 
     return first
 
 
-def _last_of_each_key(rows: pa.Table, entity: Entity) -> tuple[pa.Table, Counter[str]]:
-    keys = joined(rows.select(list(entity.key))).to_pandas()
-    lost = keys.duplicated(keep="last").to_numpy()
-    if not lost.any():
+def _keys_of(bad: pa.Table, entity: Entity) -> tuple[pa.Table, int]:
+    """The keys of bad rows, each once, and how many have none that can be read."""
+    keys = bad.select(list(entity.key))
+    whole = keys.drop_null()
+    return whole.group_by(list(entity.key)).aggregate([]), keys.num_rows - whole.num_rows
+
+
+def _newest_of_each_key(rows: pa.Table, entity: Entity) -> tuple[pa.Table, Counter[str]]:
+    """Each key once: its newest row; a deleted one keeps the content of its newest living version."""
+    codes, different = pd.factorize(joined(rows.select(list(entity.key))).to_pandas())
+    if len(different) == rows.num_rows:
         return rows, Counter()
+    versions = rows.column("_delivered_at").to_numpy().astype(np.int64)
+    order = np.lexsort((np.arange(rows.num_rows), versions))
+    newest = np.empty(len(different), dtype=np.int64)
+    newest[codes[order]] = order  # of several assignments the last stays
+    winners = np.sort(newest)
+    lost = np.ones(rows.num_rows, dtype=bool)
+    lost[winners] = False
     doubled = Counter(rows.column(ORIGIN).filter(pa.array(lost)).to_pylist())
-    return rows.filter(pa.array(~lost)), doubled
+    chosen = rows.take(pa.array(winners))
+    if _TOMBSTONE in rows.column_names:
+        living = order[~rows.column(_TOMBSTONE).to_numpy()[order]]
+        newest[codes[living]] = living
+        contents = rows.take(pa.array(newest[codes[winners]]))
+        for name in (ORIGIN, "_delivered_at", _TOMBSTONE):
+            contents = contents.set_column(contents.schema.get_field_index(name), name, chosen.column(name))
+        chosen = contents
+    return chosen, doubled
 
 
 def joined(rows: pa.Table) -> pa.ChunkedArray:

@@ -300,12 +300,12 @@ def test_whatever_comes_is_accounted_for_and_loading_again_changes_nothing(
 # Runs a load that kills itself without warning at the n-th call of a step of the warehouse.
 SUICIDAL = """
 import os, signal, sys
-import ingest.load, warehouse.connection
+import ingest.load, ingest.loading.stage, warehouse.connection
 from huiyin.config import Settings
 from huiyin.interval import Interval
 
 var, sources, url, step, fatal = sys.argv[1:]
-ingest.load.ROWS_PER_MERGE = 200
+ingest.loading.stage.ROWS_PER_PORTION = 200
 for kind in (warehouse.connection.DuckDBWarehouse, warehouse.connection.PostgresWarehouse):
     def counted(self, *arguments, _original=getattr(kind, step), **options):
         counted.calls += 1

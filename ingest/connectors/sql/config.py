@@ -36,6 +36,16 @@ class SqlSource(BaseSource):
     url: str = Field(min_length=1)
     tables: list[SqlTable] = Field(min_length=1)
 
+    def stream_of(self, table: SqlTable) -> str:
+        """The stream of a table: each is one by itself, named by its table or query."""
+        same = [other for other in self.tables if other.origin == table.origin]
+        number = 1 + next(index for index, other in enumerate(same) if other is table)
+        return table.origin if number == 1 else f"{table.origin}#{number}"
+
+    def table_of(self, stream: str) -> SqlTable:
+        """The table of a stream."""
+        return next(table for table in self.tables if self.stream_of(table) == stream)
+
     @field_validator("url")
     @classmethod
     def _expanded(cls, value: str) -> str:

@@ -15,11 +15,18 @@ from sqlalchemy.sql.selectable import FromClause
 
 from huiyin.interval import Interval
 from ingest.configuration import unresolved_variables
+from ingest.connectors.base import Request
 from ingest.connectors.delivery import Delivery, text_array, utc_now
 from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.errors import SourceError
 
 ROWS_PER_DELIVERY = 50_000
+
+
+def read_stream(source: SqlSource, stream: str, request: Request) -> Iterator[Delivery]:
+    """The rows of one table or query."""
+    table = source.table_of(stream)
+    yield from read_table(source, table, request.interval, table.origin)
 
 
 def read_table(source: SqlSource, table: SqlTable, interval: Interval, origin: str) -> Iterator[Delivery]:

@@ -1,0 +1,128 @@
+"""Load one table of files: what changed since the last load, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+from huiyin.interval import Interval
+from ingest.calendar import is_workday
+from ingest.connectors.delivery import Delivery
+from ingest.connectors.files import reader as files
+from ingest.connectors.files.config import FileTable
+from ingest.errors import SourceError
+from ingest.loading.account import read_state, write_state
+from ingest.loading.plan import TablePlan
+from ingest.loading.report import LoadReport
+from ingest.loading.stage import Portion, Stage
+from ingest.loading.writer import TableWriter
+from warehouse.connection import Warehouse
+
+_BAD_FILES_NAMED = 3
+_DAYS_NAMED = 5
+# Seconds that a file's time of change may count; it then fits into the day of its name.
+_SECONDS_OF_CHANGE = 2**32
+
+
+def load_file_table(warehouse: Warehouse, plan: TablePlan) -> LoadReport:
+    """Load the table's files; a bad file leaves nothing of them. Raises :class:`SourceError`."""
+    return _FileLoad(warehouse, plan).run()
+
+
+class _FileLoad:
+    def __init__(self, warehouse: Warehouse, plan: TablePlan) -> None:
+        assert isinstance(plan.table, FileTable)
+        self._table = plan.table
+        self._warehouse = warehouse
+        self._plan = plan
+        self._stage = Stage(plan)
+        self._writer = TableWriter(plan)
+        self._started = time.monotonic()
+        self._state: list[dict[str, object]] = []
+        self._skipped = 0
+
+    def run(self) -> LoadReport:
+        with self._warehouse.transaction():
+            self._warehouse.lock(f"huiyin.raw.{self._plan.batch.source}.{self._plan.batch.entity.name}")
+            faults: list[str] = []
+            for file in self._changed_files():
+                try:
+                    for portion in self._portions(file):
+                        if not faults:
+                            self._writer.write(self._warehouse, portion)
+                except SourceError as error:
+                    faults.append(str(error))
+                    if len(faults) == _BAD_FILES_NAMED:
+                        break
+            if faults:
+                raise SourceError("\n".join(faults))
+            for portion in self._stage.flush():
+                self._writer.write(self._warehouse, portion)
+            self._writer.finish(self._warehouse, is_complete=True)
+            write_state(self._warehouse, self._state)
+        return self._writer.report(time.monotonic() - self._started, self._skipped)
+
+    def _portions(self, file: files.FoundFile) -> Iterator[Portion]:
+        for delivery in files.read_file(file, self._table, file.origin):
+            yield from self._stage.add(self._ordered(delivery, file))
+
+    def _ordered(self, delivery: Delivery, file: files.FoundFile) -> Delivery:
+        """Of two snapshots of one day the one that was written later is the newer."""
+        if not self._table.snapshot or file.day is None:
+            return delivery
+        part_of_day = timedelta(days=file.modified_ns / 1e9 / _SECONDS_OF_CHANGE)
+        return replace(delivery, delivered_at=delivery.delivered_at + part_of_day)
+
+    def _changed_files(self) -> Iterator[files.FoundFile]:
+        load = self._plan.load
+        found = files.find_files(load.sources.folder, self._table.path, load.interval)
+        self._warn_of_missing_days({file.day for file in found if file.day is not None})
+        known = read_state(self._warehouse, self._plan)
+        for file in found:
+            origin = file.origin + self._plan.suffix
+            before = known.get(origin)
+            if before is not None and before["mapping"] != self._plan.fingerprint:
+                before = None
+            if before and (before["size_bytes"], before["modified_ns"]) == (file.size, file.modified_ns):
+                self._skipped += 1
+                continue
+            content_hash = files.content_hash(file)
+            self._state.append(
+                {
+                    "source": self._plan.batch.source, "entity": self._plan.batch.entity.name, "origin": origin,
+                    "mapping": self._plan.fingerprint, "size_bytes": file.size, "modified_ns": file.modified_ns,
+                    "content_hash": content_hash, "loaded_at": self._plan.batch.loaded_at,
+                }
+            )  # fmt: skip
+            if before and before["content_hash"] == content_hash:
+                self._skipped += 1
+                continue
+            yield file
+
+    def _warn_of_missing_days(self, found: set[date]) -> None:
+        interval = self._plan.load.interval
+        if "{date}" not in self._table.path or interval.from_on is None or interval.to_on is None:
+            return
+        unit, missing = missing_days(self._table.expected_days, found, interval)
+        if missing:
+            named = ", ".join(missing[:_DAYS_NAMED]) + (" …" if len(missing) > _DAYS_NAMED else "")
+            self._writer.warnings.append(f"no file for {len(missing)} {unit}(s) of {self._plan.origin}: {named}")
+
+
+def missing_days(expected: str, found: set[date], interval: Interval) -> tuple[str, list[str]]:
+    """The days (``all``, ``workdays``: of China's calendar) or whole months (``monthly``) without a file; and which."""
+    days = list(interval.days())
+    if expected == "any":
+        return "day", []
+    if expected == "monthly":
+        months = {(day.year, day.month) for day in found}
+        whole = [day for day in days if day.day == 1 and (_next_month(day) - timedelta(days=1)) in interval]
+        return "month", [f"{day:%Y-%m}" for day in whole if (day.year, day.month) not in months]
+    wanted = days if expected == "all" else [day for day in days if is_workday(day)]
+    return "day", [str(day) for day in wanted if day not in found]
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
