@@ -1,1 +1,1 @@
-"""Zendesk help desks."""
+"""Zendesk Support: tickets, their history, users, ratings and service hours."""

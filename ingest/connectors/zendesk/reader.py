@@ -1,0 +1,227 @@
+"""Read a Zendesk account stream by stream, from where the last load stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingest.connectors.base import Request
+from ingest.connectors.delivery import Delivery, delivery_of_records
+from ingest.connectors.http import HttpClient
+from ingest.connectors.zendesk.api import Api, Page
+from ingest.connectors.zendesk.config import ZendeskSource
+from ingest.connectors.zendesk.records import (
+    Record,
+    epoch,
+    event_records,
+    holiday_record,
+    schedule_records,
+    text,
+    ticket_record,
+    user_records,
+)
+from ingest.errors import SourceError
+
+Cursor = Mapping[str, Any]
+_NEVER = 2**62
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Seconds since 1970 that are wanted: from ``start`` up to, not including, ``stop``."""
+
+    start: int
+    stop: int
+
+
+def read_stream(source: ZendeskSource, stream: str, request: Request) -> Iterator[Delivery]:
+    """The stream's records in the order of their last change, a page of the interface each delivery.
+
+    Cursors tell Zendesk's own cursor while an export isn't finished, and the instant of the newest record, so that
+    neither an expired cursor nor a clock that goes wrong here loses anything. Raises :class:`SourceError`.
+    """
+    with _client(source) as client:
+        number = 1
+        for records, cursor in _STREAMS[stream](Api(client, source), source, request):
+            delivered_at = client.server_now().replace(tzinfo=None)
+            yield delivery_of_records(
+                stream, records, delivered_at, first_number=number, cursor=cursor if request.resume else None
+            )
+            number += len(records)
+
+
+def check(source: ZendeskSource, folder: Path) -> str:
+    """Sign in and count the tickets. Raises :class:`SourceError`."""
+    with _client(source) as client:
+        api = Api(client, source)
+        role = api.signed_in_role()
+        if role != "admin":
+            raise SourceError(
+                f"source {source.name}: the credentials belong to {role or 'nobody'}, but only an administrator may"
+                " export; use an administrator's API token"
+            )
+        return f"signed in at {source.address} as an administrator; {api.ticket_count()} tickets"
+
+
+def _client(source: ZendeskSource) -> HttpClient:
+    return HttpClient(source.name, source.address, auth=source.authentication, options=source)
+
+
+Read = Iterator[tuple[list[dict[str, Any]], Cursor]]
+
+
+def _tickets(api: Api, source: ZendeskSource, request: Request) -> Read:
+    lookups = api.lookups("fields", "schedules")
+
+    def shaped(ticket: Record) -> Iterator[dict[str, Any]]:
+        is_merged = source.merged_tag in (ticket.get("tags") or ()) and ticket.get("status") != "deleted"
+        merged_into = api.merged_into(text(ticket["id"])) if is_merged else None
+        yield ticket_record(ticket, source, lookups, merged_into)
+
+    return _cursor_export(api, source, request, "tickets", "generated_timestamp", shaped)
+
+
+def _users(api: Api, source: ZendeskSource, request: Request) -> Read:
+    lookups = api.lookups("groups", "organizations")
+
+    def shaped(user: Record) -> Iterator[dict[str, Any]]:
+        return user_records(user, source, lookups)
+
+    known_until: int | None = _before(request).get("organizations_at")
+    cursor: Cursor = {}
+    for records, cursor in _cursor_export(api, source, request, "users", "updated_at", shaped):
+        yield records, {**cursor, "organizations_at": known_until}
+    # A changed organization may change the tier of users who themselves haven't changed.
+    changed_at = {number: _moment(record, "updated_at") for number, record in lookups.organizations.items()}
+    for number, moment in changed_at.items():
+        if known_until is not None and moment > known_until:
+            for page in api.users_of(number):
+                yield [record for user in page for record in shaped(user)], {**cursor, "organizations_at": known_until}
+    yield [], {**cursor, "organizations_at": max(changed_at.values(), default=known_until or 0)}
+
+
+def _cursor_export(
+    api: Api,
+    source: ZendeskSource,
+    request: Request,
+    resource: str,
+    stamp: str,
+    shaped: Callable[[Record], Iterable[dict[str, Any]]],
+) -> Read:
+    before = _before(request)
+    span = _span(source, request, timedelta(minutes=source.overlap_minutes))
+    position: int = before.get("position", span.start)
+    for page in api.cursor_export(resource, span.start, before.get("after")):
+        wanted, is_past = _wanted(page, span, stamp)
+        position = max([position, *(moment for _, moment in wanted)])
+        yield (
+            [record for raw, _ in wanted for record in shaped(raw)],
+            {"after": None if page.is_last or is_past else page.after, "position": position},
+        )
+        if is_past:
+            return
+
+
+def _ticket_events(api: Api, source: ZendeskSource, request: Request) -> Read:
+    lookups = api.lookups("groups", "staff", "fields", "schedules")
+    span = _span(source, request, timedelta(minutes=source.overlap_minutes))
+    position: int = _before(request).get("position", span.start)
+    for page in api.time_export("ticket_events", span.start, include="comment_events"):
+        wanted, is_past = _wanted(page, span, "created_at")
+        position = max(position, min(page.end_time or 0, span.stop))
+        yield [record for raw, _ in wanted for record in event_records(raw, source, lookups)], {"position": position}
+        if is_past:
+            return
+
+
+def _wanted(page: Page, span: _Span, stamp: str) -> tuple[list[tuple[Record, int]], bool]:
+    """The page's records before the end of the span with their instants, and whether the export is past it."""
+    moments = [(record, _moment(record, stamp)) for record in page.records]
+    kept = [(record, moment) for record, moment in moments if moment < span.stop]
+    return kept, len(kept) < len(moments)
+
+
+def _moment(record: Record, stamp: str) -> int:
+    for name in (stamp, "timestamp", "updated_at"):
+        if (moment := epoch(record.get(name))) is not None:
+            return moment
+    return 0
+
+
+def _satisfaction_ratings(api: Api, source: ZendeskSource, request: Request) -> Read:
+    """A rating is offered first and given later: those offered lately are read again."""
+    lookback = max(timedelta(days=source.ratings_overlap_days), timedelta(minutes=source.overlap_minutes))
+    span = _span(source, request, lookback)
+    start = max(0, span.start if request.resume else span.start - int(lookback.total_seconds()))
+    before = _before(request)
+    position: int = before.get("position", span.start)
+    waiting: list[dict[str, Any]] = []
+    for page in api.listing("api/v2/satisfaction_ratings.json", "satisfaction_ratings", start_time=start):
+        # The list isn't sorted by change: until all of it is in, nothing is known to be complete.
+        yield waiting, {"position": before.get("position", span.start)}
+        waiting = []
+        for record in page:
+            moment = _moment(record, "updated_at")
+            if moment < span.stop and (request.resume or moment >= span.start):
+                position = max(position, moment)
+                waiting.append(dict(record))
+    yield waiting, {"position": position}
+
+
+def _schedules(api: Api, source: ZendeskSource, request: Request) -> Read:
+    windows = [window for schedule in api.schedules() for window in schedule_records(schedule, source)]
+    yield _compared(windows, ("schedule_id", "iso_weekday", "opens"), request)
+
+
+def _schedule_holidays(api: Api, source: ZendeskSource, request: Request) -> Read:
+    holidays = [
+        holiday_record(holiday, number)
+        for number in (text(schedule["id"]) for schedule in api.schedules())
+        for holiday in api.holidays(number)
+    ]
+    yield _compared(holidays, ("schedule_id", "starts_on"), request)
+
+
+def _compared(
+    records: list[dict[str, Any]], key: tuple[str, ...], request: Request
+) -> tuple[list[dict[str, Any]], Cursor]:
+    """All of a short list, and those that it no longer holds: Zendesk doesn't tell of their removal."""
+
+    def identity(record: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(text(record[name]) for name in key)
+
+    there = {identity(record) for record in records}
+    known: list[dict[str, Any]] = _before(request).get("known") or []
+    gone = [record | {"is_gone": True} for record in known if identity(record) not in there]
+    return records + gone, {"known": records}
+
+
+def _before(request: Request) -> Cursor:
+    return (request.cursor or {}) if request.resume else {}
+
+
+def _span(source: ZendeskSource, request: Request, overlap: timedelta) -> _Span:
+    before = _before(request)
+    if before:
+        return _Span(max(0, before["position"] - int(overlap.total_seconds())), _NEVER)
+    first = request.interval.from_on or (source.start_on if request.resume else None)
+    last = request.interval.to_on
+    return _Span(_midnight(first, request.zone) if first else 0, _midnight(last, request.zone) if last else _NEVER)
+
+
+def _midnight(day: date, zone: str) -> int:
+    return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp())
+
+
+_STREAMS: Mapping[str, Callable[[Api, ZendeskSource, Request], Read]] = {
+    "tickets": _tickets,
+    "ticket_events": _ticket_events,
+    "users": _users,
+    "satisfaction_ratings": _satisfaction_ratings,
+    "schedules": _schedules,
+    "schedule_holidays": _schedule_holidays,
+}
