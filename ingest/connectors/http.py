@@ -132,6 +132,12 @@ class HttpClient:
 
     # asking
 
+    def token(self) -> str:
+        """The bearer token that a request would carry now, for protocols that sign in by the same one."""
+        request = self._client.build_request("GET", self._base)
+        self._auth.apply(request)
+        return str(request.headers.get("Authorization", "")).removeprefix("Bearer ")
+
     def get_json(self, path: str, params: Mapping[str, Any] | None = None, *, shown: str | None = None) -> Any:
         """What the JSON answer to a GET says; see :meth:`request`."""
         return self.request("GET", path, params=params, shown=shown, is_json=True).content
