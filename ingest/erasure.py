@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.contract import ENTITIES, Entity
 from ingest.masking import Masker
@@ -50,7 +51,7 @@ _EMPTIED = {
 # Whose the reference is; only a customer's is replaced.
 _REFERENCES = {"customer_ref": None, "author_ref": "author_role", "actor_ref": "actor_role"}
 RETAINED = ("tickets", "messages", "feedback")
-"""Entities whose texts a retention period may end; ``customers``, ``identifiers`` and ``quarantine`` are handled apart."""
+"""Entities whose texts a retention period may end."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,12 @@ class Erased:
 
 @dataclass(frozen=True)
 class Anonymised:
-    """What :func:`erase_person` did: rows by table, and the voices whose texts are gone."""
+    """What :func:`erase_person` did: ``rows`` by table, and how many voices' texts are gone."""
 
     erasure_id: str
     erased_at: datetime
-    refs: tuple[str, ...]
     rows: Mapping[str, int]
-    voice_ids: tuple[str, ...]
-    texts: tuple[str, ...]
+    voices: int
 
 
 def load_erased(warehouse: Warehouse, retention_days: Mapping[str, int], now: datetime) -> Erased:
@@ -148,6 +147,8 @@ def anonymise(rows: pa.Table, entity: Entity, erased: Erased, masker: Masker) ->
     for name in _EMPTIED[entity.name]:
         rows = _emptied(rows, name, touched | aged)
     hashes = row_hashes(rows.select([f.name for f in entity.fields]))
+    if "_deleted_at" in rows.column_names:  # rows deleted upstream carry a hash of their own
+        hashes = pc.if_else(pc.is_null(rows.column("_deleted_at")), hashes, rows.column("_row_hash"))
     return rows.set_column(rows.column_names.index("_row_hash"), "_row_hash", hashes)
 
 
@@ -176,44 +177,52 @@ def _emptied(rows: pa.Table, name: str, where: _Mask) -> pa.Table:
     return rows.set_column(index, name, pa.array(kept, kind))
 
 
+def voices_of(warehouse: Warehouse, refs: Sequence[str]) -> list[str]:
+    """Ids of the voices (tickets, feedback) of the person known by these pseudonyms."""
+    found = _rows_of(warehouse, refs)
+    return [
+        f"{kind}:{row['_source']}:{row[key]}"
+        for name, kind, key in (("tickets", "ticket", "ticket_id"), ("feedback", "feedback", "feedback_id"))
+        for row in found[name].select(["_source", key]).to_pylist()
+    ]
+
+
 def erase_person(
     warehouse: Warehouse, masker: Masker, refs: Sequence[str], erasure_id: str, erased_at: datetime, reason: str
 ) -> Anonymised:
     """Anonymise all that ``raw`` and ``quarantine`` hold of the person known by these pseudonyms; one transaction.
 
-    Run again it finds nothing more to do. The caller resolves which pseudonyms are one person.
+    The caller resolves which pseudonyms are one person. Run again it finds nothing more to do.
     """
     with warehouse.transaction():
-        surrogates = {masker.mark(ref): ("p_" + secrets.token_hex(8), erased_at) for ref in refs}
-        tickets = _matching(warehouse, "tickets", "customer_ref", refs)
-        keys = tickets.select(["_source", "ticket_id"])
+        voices = voices_of(warehouse, refs)
+        found = _rows_of(warehouse, refs)
+        tickets = found["tickets"].select(["_source", "ticket_id"]).to_pylist()
         erased = Erased(
-            surrogates,
-            {ticket_mark(masker, row["_source"], row["ticket_id"]): erased_at for row in keys.to_pylist()},
+            {masker.mark(ref): ("p_" + secrets.token_hex(8), erased_at) for ref in refs},
+            {ticket_mark(masker, row["_source"], row["ticket_id"]): erased_at for row in tickets},
         )
-        found = {"tickets": tickets}
-        for name in ("customers", "identifiers", "feedback"):
-            found[name] = _matching(warehouse, name, "customer_ref", refs)
-        found["identifiers"] = _united(found["identifiers"], _matching(warehouse, "identifiers", "identifier", refs))
-        for name in ("messages", "ticket_events", "feedback"):
-            of_tickets = warehouse.select_matching("raw", name, keys) if keys.num_rows else keys.slice(0, 0)
-            found[name] = _united(found[name], of_tickets) if name in found else of_tickets
-        texts: list[str] = []
-        voices: list[str] = []
         for name, rows in found.items():
-            if not rows.num_rows:
-                continue
-            for text_field in ("subject", "body", "text"):
-                if text_field in rows.column_names:
-                    texts += [text for text in rows.column(text_field).to_pylist() if text]
-            if name in ("tickets", "feedback"):
-                kind, key = ("ticket", "ticket_id") if name == "tickets" else ("feedback", "feedback_id")
-                voices += [f"{kind}:{row['_source']}:{row[key]}" for row in rows.select(["_source", key]).to_pylist()]
-            _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
+            if rows.num_rows:
+                _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
         counts = {f"raw.{name}": rows.num_rows for name, rows in found.items() if rows.num_rows}
-        counts |= _clear_quarantine(warehouse, set(refs), {(r["_source"], r["ticket_id"]) for r in keys.to_pylist()})
+        counts |= _clear_quarantine(warehouse, set(refs), {(row["_source"], row["ticket_id"]) for row in tickets})
         _keep(warehouse, erased, erasure_id, erased_at, reason, counts, len(voices))
-    return Anonymised(erasure_id, erased_at, tuple(refs), counts, tuple(voices), tuple(texts))
+    return Anonymised(erasure_id, erased_at, counts, len(voices))
+
+
+def _rows_of(warehouse: Warehouse, refs: Sequence[str]) -> dict[str, pa.Table]:
+    """All rows of ``raw`` that tell of the person: the person's own, and those of the person's tickets."""
+    own = {
+        name: _matching(warehouse, name, "customer_ref", refs)
+        for name in ("tickets", "customers", "identifiers", "feedback")
+    }
+    own["identifiers"] = _united(own["identifiers"], _matching(warehouse, "identifiers", "identifier", refs))
+    tickets = own["tickets"].select(["_source", "ticket_id"])
+    for name in ("messages", "ticket_events", "feedback"):
+        of_tickets = warehouse.select_matching("raw", name, tickets)
+        own[name] = _united(own[name], of_tickets) if name in own else of_tickets
+    return own
 
 
 def _matching(warehouse: Warehouse, table: str, column: str, refs: Sequence[str]) -> pa.Table:
@@ -274,22 +283,29 @@ def _keep(
     warehouse.append("raw", "erasures", pa.Table.from_pylist([receipt], schema=ERASURES))
 
 
-def end_retention(warehouse: Warehouse, erased: Erased, masker: Masker, is_trial: bool = False) -> dict[str, int]:
-    """Empty the texts that are older than their retention period; how many rows, by table. Idempotent."""
+def end_retention(
+    warehouse: Warehouse, retention_days: Mapping[str, int], masker: Masker, now: datetime, is_trial: bool = False
+) -> dict[str, int]:
+    """Empty the texts, and drop the rejected rows, that are kept longer than their days; how many, by table.
+
+    ``is_trial``: only count them. Running it again changes nothing.
+    """
+    erased = Erased(cutoffs=cutoffs(retention_days, now))
     done: dict[str, int] = {}
-    text_of: dict[str, Callable[[str], str]] = {
-        "tickets": lambda t: f"coalesce({t}.subject, {t}.body, {t}._extra)",
-        "messages": lambda t: f"coalesce({t}.body, {t}._extra)",
-        "feedback": lambda t: f"coalesce({t}.text, {t}.url, {t}._extra)",
-    }
     for name, cutoff in erased.cutoffs.items():
-        condition = f"r.{_INSTANT[name]} < timestamp '{cutoff:%Y-%m-%d %H:%M:%S}' and {text_of[name]('r')} is not null"
-        if is_trial:
-            done[f"raw.{name}"] = warehouse.rows(f"select count(*) as n from raw.{name} r where {condition}")[0]["n"]
-            continue
+        filled = f"coalesce({', '.join(f'r.{column}' for column in _EMPTIED[name])})"
+        condition = f"r.{_INSTANT[name]} < timestamp '{cutoff:%Y-%m-%d %H:%M:%S}' and {filled} is not null"
         with warehouse.transaction():
             rows = warehouse.query(f"select r.* from raw.{name} r where {condition}")
-            if rows.num_rows:
+            done[f"raw.{name}"] = rows.num_rows
+            if rows.num_rows and not is_trial:
                 _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
-        done[f"raw.{name}"] = rows.num_rows
+    if "quarantine" in retention_days:
+        before = now - timedelta(days=retention_days["quarantine"])
+        for name in ENTITIES:
+            old = f"from quarantine.{name} where quarantined_at < timestamp '{before:%Y-%m-%d %H:%M:%S}'"
+            if number := warehouse.rows(f"select count(*) as n {old}")[0]["n"]:
+                done[f"quarantine.{name}"] = number
+                if not is_trial:
+                    warehouse.execute(f"delete {old}")
     return done

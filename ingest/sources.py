@@ -29,6 +29,7 @@ AnySource = (
 )
 KINDS = ("files", "mailbox", "qiyu", "rest", "social", "sql", "webhook", "zendesk")
 DECISIONS = "decisions"
+RETAINABLE = ("tickets", "messages", "feedback", "quarantine")
 DECISION_ENTITIES = ("alerts", "cards", "card_transitions", "actions", "action_effects")
 
 
@@ -39,10 +40,20 @@ class SourcesFile(BaseModel):
 
     company: str = ""
     timezone: str = "Asia/Shanghai"
+    retention: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="days for which texts, or rejected rows, are kept; nothing said: for ever"
+    )
     sources: list[Annotated[AnySource, Field(discriminator="kind")]] = Field(min_length=1)
 
     _folder: Path = PrivateAttr(default=Path())
     _zone = field_validator("timezone")(known_zone)
+
+    @field_validator("retention")
+    @classmethod
+    def _retained(cls, value: dict[str, int]) -> dict[str, int]:
+        if unknown := sorted(set(value) - set(RETAINABLE)):
+            raise ValueError(f"nothing is kept by days of {', '.join(unknown)}; one of: {', '.join(RETAINABLE)}")
+        return value
 
     @model_validator(mode="after")
     def _unique_names(self) -> SourcesFile:

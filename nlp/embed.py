@@ -245,3 +245,9 @@ def unit(vectors: Vectors) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return scaled
+
+
+def forget_vectors(settings: Settings, prepared: Sequence[str]) -> int:
+    """Remove prepared texts from the cache of every embedder that was ever used; how many vectors there were."""
+    folders = [folder for folder in (settings.models_dir / "embeddings").glob("*") if folder.is_dir()]
+    return sum(VectorCache(folder, UseM3Embedder.DIMENSION).forget(prepared) for folder in folders)

@@ -34,12 +34,18 @@ class VectorCache:
         for file in sorted(self._folder.glob("*.keys.npy")):
             if known.all():
                 break
-            keys = np.load(file)
+            try:
+                keys = np.load(file)
+            except FileNotFoundError:  # forget() has just replaced it: what it held is computed again
+                continue
             rows = np.flatnonzero(~known)
             at = np.minimum(np.searchsorted(keys, wanted[rows]), len(keys) - 1)
             hit = keys[at] == wanted[rows]
             if hit.any():
-                stored = np.load(file.with_name(file.name.replace(".keys.", ".vectors.")), mmap_mode="r")
+                try:
+                    stored = np.load(file.with_name(file.name.replace(".keys.", ".vectors.")), mmap_mode="r")
+                except FileNotFoundError:
+                    continue
                 vectors[rows[hit]] = stored[at[hit]]
                 known[rows[hit]] = True
         return vectors, known
@@ -50,10 +56,29 @@ class VectorCache:
             return
         keys = _keys(texts)
         order = np.argsort(keys)
+        self._write(keys[order], vectors.astype(np.float16)[order])
+
+    def forget(self, texts: Sequence[str]) -> int:
+        """Remove the vectors of these texts; how many there were. Readers and writers may go on meanwhile."""
+        gone, removed = _keys(texts), 0
+        for file in sorted(self._folder.glob("*.keys.npy")) if len(gone) else []:
+            keys = np.load(file)
+            kept = ~np.isin(keys, gone)
+            if kept.all():
+                continue
+            removed += int((~kept).sum())
+            vectors_file = file.with_name(file.name.replace(".keys.", ".vectors."))
+            if kept.any():
+                self._write(keys[kept], np.load(vectors_file)[kept])
+            file.unlink()
+            vectors_file.unlink()
+        return removed
+
+    def _write(self, keys: npt.NDArray[np.bytes_], vectors: npt.NDArray[np.float16]) -> None:
         name = uuid4().hex
-        for part, values in (("vectors", vectors.astype(np.float16)), ("keys", keys)):
+        for part, values in (("vectors", vectors), ("keys", keys)):
             with replacing(self._folder / f"{name}.{part}.npy") as beside:
-                np.save(beside, values[order])
+                np.save(beside, values)
 
 
 def _keys(texts: Sequence[str]) -> npt.NDArray[np.bytes_]:

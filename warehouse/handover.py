@@ -121,6 +121,21 @@ def load_topics(settings: Settings, file: Path) -> MergeCounts:
     return _load(settings, "topics", [file], None)
 
 
+def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
+    """Delete the results of these voices, and the hand-over files that may hold their texts; how many rows went."""
+    keys = pa.table({"voice_id": pa.array(sorted(set(voice_ids)), pa.string())})
+    gone = 0
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        with warehouse.transaction():
+            for table in ("sentiment", "topic_assignment"):
+                gone += warehouse.select_matching("nlp", table, keys).num_rows
+                warehouse.delete_matching("nlp", table, keys)
+    if settings.handover_dir.exists():
+        shutil.rmtree(settings.handover_dir)
+    return gone
+
+
 def _export(settings: Settings, query: str, folder: Path, stem: str) -> list[Path]:
     with open_warehouse(settings) as warehouse:
         create_nlp_tables(warehouse)

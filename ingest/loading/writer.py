@@ -9,7 +9,9 @@ from datetime import datetime
 import pyarrow as pa
 
 from ingest.configuration import StreamTable
+from ingest.connectors.delivery import utc_now
 from ingest.connectors.sql.config import SqlTable
+from ingest.erasure import Erased, anonymise, load_erased
 from ingest.loading.account import write_audit
 from ingest.loading.deletions import bury, end_snapshot
 from ingest.loading.plan import TablePlan
@@ -37,6 +39,7 @@ class TableWriter:
         self._newest: datetime | None = None
         self._unreadable: list[pa.Table] = []
         self._keyless = 0
+        self._erased: Erased | None = None
         self._unknown_tombstones = 0
 
     def write(self, warehouse: Warehouse, portion: Portion) -> None:
@@ -45,8 +48,9 @@ class TableWriter:
         self._clear_quarantine(warehouse, list(portion.fetched))
         for origin, number in portion.fetched.items():
             self._of(origin).fetched += number
+        rows = self._without_erased(warehouse, prepared.rows)
         merged = warehouse.merge_labelled(
-            "raw", entity.name, prepared.rows, ("_source", *entity.key), ORIGIN, version="_delivered_at"
+            "raw", entity.name, rows, ("_source", *entity.key), ORIGIN, version="_delivered_at"
         )
         for label, outcome in merged.items():
             counts = self._of(str(label))
@@ -100,6 +104,19 @@ class TableWriter:
             batch.source, batch.entity.name, self.plan.origin, read=read, skipped=skipped, seconds=seconds,
             warnings=warnings, **vars(total),
         )  # fmt: skip
+
+    def _without_erased(self, warehouse: Warehouse, rows: pa.Table) -> pa.Table:
+        """Persons that were forgotten don't come back with an old file; their rows that are dropped change nothing."""
+        load = self.plan.load
+        if self._erased is None:
+            self._erased = load_erased(warehouse, load.sources.retention, utc_now())
+        kept = anonymise(rows, self.plan.batch.entity, self._erased, load.masker)
+        if kept.num_rows < rows.num_rows:
+            dropped = Counter(rows.column(ORIGIN).to_pylist())
+            dropped.subtract(kept.column(ORIGIN).to_pylist())
+            for origin, number in dropped.items():
+                self._of(origin).unchanged += number
+        return kept
 
     def _of(self, origin: str) -> Counts:
         return self._counts.setdefault(origin, Counts())
