@@ -11,7 +11,7 @@ from huiyin.interval import Interval
 from ingest.calendar import is_workday
 from ingest.connectors.delivery import Delivery
 from ingest.connectors.files import reader as files
-from ingest.connectors.files.config import FileTable
+from ingest.connectors.files.config import FilesSource, FileTable
 from ingest.errors import SourceError
 from ingest.loading.account import read_state, write_state
 from ingest.loading.plan import TablePlan
@@ -33,8 +33,9 @@ def load_file_table(warehouse: Warehouse, plan: TablePlan) -> LoadReport:
 
 class _FileLoad:
     def __init__(self, warehouse: Warehouse, plan: TablePlan) -> None:
-        assert isinstance(plan.table, FileTable)
+        assert isinstance(plan.table, FileTable) and isinstance(plan.load.source, FilesSource)
         self._table = plan.table
+        self._storage = plan.load.source.storage
         self._warehouse = warehouse
         self._plan = plan
         self._stage = Stage(plan)
@@ -77,7 +78,7 @@ class _FileLoad:
 
     def _changed_files(self) -> Iterator[files.FoundFile]:
         load = self._plan.load
-        found = files.find_files(load.sources.folder, self._table.path, load.interval)
+        found = files.find_files(load.sources.folder, self._table.path, load.interval, self._storage)
         self._warn_of_missing_days({file.day for file in found if file.day is not None})
         known = read_state(self._warehouse, self._plan)
         for file in found:

@@ -14,13 +14,20 @@ class SqlTable(TableMapping):
 
     table: str | None = None
     query: str | None = None
-    cursor: str | None = Field(None, description="column of the row's last change: reads the interval's rows only")
+    cursor: str | None = Field(None, description="column of the row's last change: only what is new there is read")
+    cursor_unit: Literal["seconds", "milliseconds", "id"] | None = Field(
+        None, description="what a numeric cursor counts; default: found out"
+    )
+    overlap_minutes: float | None = Field(None, ge=0, description="default: the source's")
+    overlap_rows: int | None = Field(None, ge=0, description="default: the source's")
     optional: bool = Field(False, description="a missing table counts as an empty one")
 
     @model_validator(mode="after")
     def _one_origin(self) -> SqlTable:
         if (self.table is None) == (self.query is None):
             raise ValueError("give either `table` or `query`")
+        if self.snapshot and self.cursor:
+            raise ValueError("snapshot: only a table that is read in full shows what is missing; remove `cursor`")
         return self
 
     @property
@@ -35,6 +42,13 @@ class SqlSource(BaseSource):
     kind: Literal["sql"]
     url: str = Field(min_length=1)
     tables: list[SqlTable] = Field(min_length=1)
+    overlap_minutes: float = Field(60, ge=0, description="how far before the last position a load begins again")
+    overlap_rows: int = Field(1000, ge=0, description="the same where the cursor is an id")
+
+    @field_validator("url")
+    @classmethod
+    def _expanded(cls, value: str) -> str:
+        return expand(value)
 
     def stream_of(self, table: SqlTable) -> str:
         """The stream of a table: each is one by itself, named by its table or query."""
@@ -45,8 +59,3 @@ class SqlSource(BaseSource):
     def table_of(self, stream: str) -> SqlTable:
         """The table of a stream."""
         return next(table for table in self.tables if self.stream_of(table) == stream)
-
-    @field_validator("url")
-    @classmethod
-    def _expanded(cls, value: str) -> str:
-        return expand(value)
