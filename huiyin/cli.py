@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from huiyin.config import Settings, load_settings
+from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
 from huiyin.interval import Interval
 from improvement.cli import app as cards_app
@@ -33,6 +34,10 @@ app = typer.Typer(
     ),
 )
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+
+
+app.command()(forget)
+app.command()(retention)
 
 
 @app.callback()

@@ -1,0 +1,200 @@
+"""Forget a person in every store, and end what is kept too long (PIPL articles 19 and 47)."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from expectations.gate import check
+from huiyin.config import Settings
+from huiyin.errors import HuiyinError
+from improvement.ops.erasure import erase_voices
+from improvement.report import write_report
+from ingest.connectors.delivery import utc_now
+from ingest.erasure import end_retention, erase_person, voices_of
+from ingest.identity import resolve
+from ingest.masking import Masker, load_masker
+from ingest.sources import load_sources
+from ingest.tables import ensure_tables
+from nlp.forget import forget_texts
+from warehouse.compact import compact
+from warehouse.connection import Warehouse, open_warehouse
+from warehouse.dbt import run_dbt
+from warehouse.handover import forget_voices
+from warehouse.publish import publish
+
+NOT_REACHED = (
+    "the source systems themselves and the files that they delivered: erase the person there too",
+    "backups made before: let them expire, or restore and erase again (running the command again is enough)",
+    "reports that were sent or printed",
+)
+_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})\.html")
+_SHORTEST_QUOTE = 6
+
+
+class ErasureError(HuiyinError):
+    """Nobody can be forgotten by what was given."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was done for whom; it names no person."""
+
+    erasure_id: str
+    erased_at: str
+    reason: str
+    rows: dict[str, int]
+    voices: int
+    verbatims: int
+    vectors: int
+    reports: list[str]
+    topics_are_relearnt: str
+    not_reached: tuple[str, ...] = NOT_REACHED
+
+
+def forget(settings: Settings, customer: str, reason: str, say: Callable[[str], None] = lambda _: None) -> Receipt:
+    """Take a person out of every store; a receipt, also kept as ``var/erasures/<id>.json``.
+
+    ``customer``: a number, phone, e-mail address, account or handle as the systems know it, or a pseudonym of it. All
+    that identity resolution holds to be the same person is forgotten. Totals of closed periods stay (see
+    :mod:`ingest.erasure`). A call that was killed is simply repeated. Raises :class:`ErasureError` for an unknown one.
+    """
+    masker = load_masker(settings)
+    erasure_id, erased_at = f"E-{secrets.token_hex(4)}", utc_now()
+    with open_warehouse(settings) as warehouse:
+        ensure_tables(warehouse)
+        refs = _refs_of(warehouse, masker, customer)
+        voices = voices_of(warehouse, refs)
+        texts = _texts_of(warehouse, voices)
+        say(f"{len(refs)} pseudonyms of the person, {len(voices)} voices")
+        anonymised = erase_person(warehouse, masker, refs, erasure_id, erased_at, reason)
+    rows = dict(anonymised.rows)
+    rows["nlp"] = forget_voices(settings, voices)
+    verbatims = erase_voices(settings, voices)
+    vectors = forget_texts(settings, texts)
+    say("rebuilding and publishing the mart")
+    _rebuild(settings)
+    reports = _renew_reports(settings, texts)
+    receipt = Receipt(
+        erasure_id,
+        erased_at.isoformat(sep=" ", timespec="seconds"),
+        reason,
+        rows,
+        len(voices),
+        verbatims,
+        vectors,
+        reports,
+        "at the next run of the DAG `learning`, without the person's texts",
+    )
+    _keep(settings, receipt)
+    return receipt
+
+
+def _refs_of(warehouse: Warehouse, masker: Masker, customer: str) -> list[str]:
+    """All pseudonyms that are this one person's: what was given, or whose contact it is, and what is linked to it."""
+    given = masker.pseudonym(customer.strip())
+    if _is_ref(warehouse, given):
+        return _linked(warehouse, [given])
+    owners = {
+        row["customer_ref"]
+        for table, columns in (("customers", ("phone", "email", "wechat")), ("identifiers", ("identifier",)))
+        for column in columns
+        for row in warehouse.select_matching("raw", table, pa.table({column: [given]})).to_pylist()
+    }
+    persons = {tuple(_linked(warehouse, [owner])) for owner in owners}
+    if len(persons) > 1:
+        raise ErasureError(f"{len(persons)} persons share this contact; give the customer number of the one meant")
+    if not persons:
+        raise ErasureError(
+            "nothing is held of this person; give a customer number, phone, e-mail address, account or handle exactly"
+            " as a source delivers it (who was forgotten already isn't found any more; see var/erasures)"
+        )
+    return sorted({given, *persons.pop()})
+
+
+def _is_ref(warehouse: Warehouse, ref: str) -> bool:
+    key = pa.table({"customer_ref": [ref]})
+    return any(
+        warehouse.select_matching("raw", table, key).num_rows
+        for table in ("tickets", "feedback", "customers", "identifiers")
+    )
+
+
+def _linked(warehouse: Warehouse, refs: Sequence[str]) -> list[str]:
+    """The refs and all others that identity resolution holds to be the same person."""
+    known = warehouse.select_matching("raw", "identity", pa.table({"ref": list(refs)})).select(["person_ref"])
+    persons = known.group_by(["person_ref"]).aggregate([])
+    all_refs = warehouse.select_matching("raw", "identity", persons).column("ref").to_pylist()
+    return sorted({*refs, *all_refs})
+
+
+def _texts_of(warehouse: Warehouse, voices: Sequence[str]) -> list[str]:
+    """The voices' texts as the language part and the report know them."""
+    if not warehouse.has_table("intermediate", "int_voices"):
+        return []
+    keys = pa.table({"voice_id": pa.array(voices, pa.string())})
+    found = warehouse.select_matching("intermediate", "int_voices", keys)
+    return sorted({text for text in found.column("text").to_pylist() if text})
+
+
+def _rebuild(settings: Settings) -> None:
+    """Build and publish the mart without the person, then rewrite the store so that nothing is left on the disk."""
+    with open_warehouse(settings) as warehouse:
+        was_built = warehouse.has_table("intermediate", "int_voices")
+    if was_built:
+        resolve(settings)
+        run_dbt(settings, "build")
+        check(settings, "mart")
+        publish(settings)
+    compact(settings)
+    # Data Docs show failing rows and are written anew by the next gate.
+    shutil.rmtree(settings.data_docs_dir, ignore_errors=True)
+
+
+def _renew_reports(settings: Settings, texts: Collection[str]) -> list[str]:
+    """Write those reports again that quote the person; their names."""
+    quotes = [text for text in texts if len(text) >= _SHORTEST_QUOTE]
+    renewed = []
+    for file in sorted(settings.reports_dir.glob("*.html")) if settings.reports_dir.exists() else []:
+        dated = _DATED.fullmatch(file.name)
+        if dated is None:
+            continue  # latest.html is the page of a day and is renewed with it
+        page = html.unescape(file.read_text(encoding="utf-8"))
+        if any(quote in page for quote in quotes):
+            write_report(settings, date.fromisoformat(dated[1]))
+            renewed.append(file.name)
+    return renewed
+
+
+def _keep(settings: Settings, receipt: Receipt) -> Path:
+    folder = settings.var_dir / "erasures"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{receipt.erasure_id}.json"
+    file.write_text(json.dumps(asdict(receipt), ensure_ascii=False, indent=1), encoding="utf-8")
+    return file
+
+
+def end_of_retention(settings: Settings, is_trial: bool = False) -> dict[str, int]:
+    """Apply the `retention` of the sources file; how many rows lost their text, by table. Idempotent.
+
+    ``is_trial``: only count. The mart follows at its next build, the disk is rewritten at once.
+    """
+    days = load_sources(settings).retention
+    if not days:
+        return {}
+    masker = load_masker(settings)
+    with open_warehouse(settings) as warehouse:
+        ensure_tables(warehouse)
+        done = end_retention(warehouse, days, masker, utc_now(), is_trial)
+    if not is_trial and any(done.values()):
+        compact(settings)
+    return done
