@@ -1,6 +1,6 @@
-"""Refit the topics on all texts once a week and match the new topics to the registry, so that ids stay.
+"""End what is kept too long, then refit the topics on all texts and match them to the registry, so that ids stay.
 
-Afterwards `feedback_mining` assigns the texts anew. Retired topics keep their id and name.
+Texts older than the `retention` of the sources file are emptied first, so that no model learns from them. Afterwards `feedback_mining` assigns the texts anew. Retired topics keep their id and name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.common.assets import TOPIC_MODEL
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
+
+
+@task(pool=WRITER_POOL)
+def end_retention() -> dict[str, int]:
+    """Empty the texts whose retention period is over; how many rows, by table."""
+    from huiyin.erasure import end_of_retention
+
+    return end_of_retention(SETTINGS)
 
 
 @task(pool=WRITER_POOL)
@@ -43,4 +51,5 @@ with pipeline_dag(
     tags=["nlp", "weekly"],
 ) as dag:
     texts: Any = all_texts()
+    end_retention() >> texts
     refit_topics(texts)

@@ -36,10 +36,6 @@ app = typer.Typer(
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
 
 
-app.command()(forget)
-app.command()(retention)
-
-
 @app.callback()
 def common(
     var: Annotated[
@@ -175,6 +171,10 @@ def doctor() -> None:
     console.print(table)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+app.command()(forget)
+app.command()(retention)
 
 
 def _progress() -> Progress:
