@@ -17,6 +17,7 @@ from rich.table import Table
 from huiyin.config import Settings, load_settings
 from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
+from huiyin.inbox_cli import inbox
 from huiyin.interval import Interval
 from improvement.cli import app as cards_app
 
@@ -174,6 +175,7 @@ def doctor() -> None:
 
 
 app.command()(forget)
+app.command()(inbox)
 app.command()(retention)
 
 

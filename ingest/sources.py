@@ -111,6 +111,8 @@ def load_sources(settings: Settings) -> SourcesFile:
     for source in parsed.sources:
         if isinstance(source, SqlSource):
             source.url = _beside(file.parent, source.url)
+        elif isinstance(source, WebhookSource):
+            source.keep_inbox_in(settings.var_dir)
     parsed.sources.append(_decisions(settings))
     return parsed
 

@@ -1,0 +1,134 @@
+"""The durable inbox: events that were acknowledged and wait to be loaded, masked, in one SQLite file.
+
+An event is acknowledged only after its transaction is on the disk (write-ahead log, ``synchronous=FULL``). Events are
+numbered in the order of their transactions, so a reader that remembers the last number misses none.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from ingest.errors import SourceError
+
+_SCHEMA = """
+create table if not exists about (inbox_id text not null);
+create table if not exists events (
+    sequence integer primary key autoincrement,
+    source text not null,
+    event_key text not null,
+    state text not null,
+    content text not null,
+    received_at text not null,
+    unique (source, event_key)
+);
+"""
+_BUSY_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event. ``state``: accepted, ignored (no table takes it) or broken; ``content``: masked JSON."""
+
+    sequence: int
+    state: str
+    content: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where an event is kept, and whether it was there before."""
+
+    sequence: int
+    is_new: bool
+    state: str
+
+
+class Inbox:
+    """The file, made where it isn't there. For several threads; close it, or use it in a ``with``."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            self._connection.executescript(_SCHEMA)
+            self._connection.execute(
+                "insert into about select ? where not exists (select 1 from about)", (uuid4().hex,)
+            )
+            self.inbox_id = str(self._connection.execute("select inbox_id from about").fetchone()[0])
+        except (OSError, sqlite3.Error) as error:
+            raise SourceError(f"the inbox {file} can't be used: {error}; make room, or set HUIYIN_VAR") from error
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def keep(self, source: str, event_key: str, state: str, content: str, received_at: datetime) -> Receipt:
+        """Keep an event, once it returns for good; one that is there already stays as it is.
+
+        Raises ``sqlite3.Error`` where it can't be kept.
+        """
+        with self._lock:
+            kept = self._connection.execute(
+                "insert into events (source, event_key, state, content, received_at) values (?, ?, ?, ?, ?)"
+                " on conflict (source, event_key) do nothing returning sequence",
+                (source, event_key, state, content, received_at.isoformat()),
+            ).fetchall()
+            if kept:
+                return Receipt(int(kept[0][0]), True, state)
+            found = self._connection.execute(
+                "select sequence, state from events where source = ? and event_key = ?", (source, event_key)
+            ).fetchone()
+        return Receipt(int(found[0]), False, str(found[1]))
+
+    def events(self, source: str, after: int, limit: int) -> list[Event]:
+        """The source's next events after a number, in their order."""
+        with self._lock:
+            rows = self._connection.execute(
+                "select sequence, state, content, received_at from events where source = ? and sequence > ?"
+                " order by sequence limit ?",
+                (source, after, limit),
+            ).fetchall()
+        return [Event(int(row[0]), str(row[1]), str(row[2]), datetime.fromisoformat(row[3])) for row in rows]
+
+    def all_events(self, source: str, after: int, chunk: int) -> Iterator[list[Event]]:
+        """All of the source's events after a number, chunk by chunk."""
+        while events := self.events(source, after, chunk):
+            yield events
+            after = events[-1].sequence
+
+    def remove(self, source: str, up_to: int, before: datetime) -> int:
+        """Remove loaded events that were received before an instant; how many there were."""
+        with self._lock:
+            return self._connection.execute(
+                "delete from events where source = ? and sequence <= ? and received_at < ?",
+                (source, up_to, before.isoformat()),
+            ).rowcount
+
+    def count(self, source: str) -> tuple[int, str | None]:
+        """How many of the source's events are kept, and when the last came (ISO 8601, UTC)."""
+        with self._lock:
+            row = self._connection.execute(
+                "select count(*), max(received_at) from events where source = ?", (source,)
+            ).fetchone()
+        return int(row[0]), row[1]

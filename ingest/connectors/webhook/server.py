@@ -1,0 +1,136 @@
+"""The HTTP side of the inbox: take an event, check it, mask it, keep it, and only then say so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from datetime import UTC, datetime
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from huiyin.config import Settings
+from ingest.connectors.delivery import utc_now
+from ingest.connectors.http_config import resolved
+from ingest.connectors.webhook.config import WebhookSource
+from ingest.connectors.webhook.inbox import Inbox, Receipt
+from ingest.connectors.webhook.intake import take_in
+from ingest.connectors.webhook.signature import UnsignedError, secret_key, verify
+from ingest.errors import SourceError
+from ingest.masking import load_masker
+from ingest.sources import load_sources
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 64
+BODY_SECONDS = 30.0
+_RETRY_SECONDS = {"busy": "2", "disk": "60"}
+
+
+class _Desk:
+    """One source's intake."""
+
+    def __init__(self, source: WebhookSource, zone: str) -> None:
+        self.source = source
+        self.zone = zone
+        key = f"source {source.name}: secrets"
+        self.secrets = [resolved(secret, key) for secret in source.secrets]
+        for secret in self.secrets:
+            secret_key(source.scheme, secret)  # a wrong one is told at the start, not at the first event
+        self.largest = int(source.largest_body_kb * 1024)
+
+
+def create_app(settings: Settings, most_at_once: int = MOST_AT_ONCE) -> FastAPI:
+    """The application that ``huiyin inbox`` serves: ``POST /hooks/<source>`` and ``GET /health``.
+
+    Raises :class:`SourceError` where the sources file has no webhook or a secret isn't set.
+    """
+    sources = load_sources(settings)
+    desks = {
+        source.name: _Desk(source, source.timezone or sources.timezone)
+        for source in sources.sources
+        if isinstance(source, WebhookSource)
+    }
+    if not desks:
+        raise SourceError(f"{settings.sources_file} has no source of kind webhook; see docs/connectors/webhook.md")
+    masker = load_masker(settings)
+    inbox = Inbox(next(iter(desks.values())).source.inbox)
+    app = FastAPI(title="Huiyin inbox", docs_url=None, redoc_url=None, openapi_url=None)
+    at_work = 0
+
+    def keep(desk: _Desk, headers: dict[str, str], body: bytes) -> Receipt:
+        received_at = utc_now()
+        intake = take_in(desk.source, desk.zone, masker, headers, body, received_at)
+        return inbox.keep(desk.source.name, intake.event_key, intake.state, intake.content, received_at)
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.post("/hooks/{name}")
+    async def receive(name: str, request: Request) -> JSONResponse:
+        nonlocal at_work
+        desk = desks.get(name)
+        if desk is None:
+            return _refusal(404, "no such hook")
+        if at_work >= most_at_once:
+            return _refusal(503, "too busy", retry_after=_RETRY_SECONDS["busy"])
+        at_work += 1
+        try:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json" and not kind.endswith("+json"):
+                return _refusal(415, "send application/json")
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _body(request, desk.largest)
+            except TimeoutError:
+                return _refusal(408, "the event came too slowly")
+            if body is None:
+                return _refusal(413, "the event is too large")
+            # Of a header that stands twice the last would win here and the first elsewhere: take neither.
+            headers: dict[str, str] = {}
+            for key, value in request.headers.items():
+                headers[key] = "" if key in headers else value
+            try:
+                verify(
+                    headers, body, desk.source.scheme, desk.secrets, datetime.now(UTC), desk.source.tolerance_seconds
+                )
+            except UnsignedError as error:
+                log.warning("inbox: an event for %s was refused: %s", name, error)
+                return _refusal(401, str(error))
+            try:
+                receipt = await run_in_threadpool(keep, desk, headers, body)
+            except sqlite3.Error as error:
+                log.error("inbox: an event for %s can't be kept: %s; make room on the disk", name, error)
+                return _refusal(503, "it can't be kept now", retry_after=_RETRY_SECONDS["disk"])
+        finally:
+            at_work -= 1
+        state = receipt.state if receipt.is_new else "duplicate"
+        if state == "broken":
+            log.warning(
+                "inbox: event %d of %s is no JSON that can be read; it goes to quarantine", receipt.sequence, name
+            )
+        answer = {"id": str(receipt.sequence), "status": "quarantined" if state == "broken" else state}
+        return JSONResponse(answer, status_code=202 if state == "broken" else 200)
+
+    return app
+
+
+async def _body(request: Request, largest: int) -> bytes | None:
+    """The whole body; None where it is too large, which is found out without reading it all."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > largest:
+        return None
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > largest:
+            return None
+    return bytes(pieces)
+
+
+def _refusal(status: int, reason: str, retry_after: str | None = None) -> JSONResponse:
+    headers = {"Retry-After": retry_after} if retry_after else None
+    return JSONResponse({"error": reason}, status_code=status, headers=headers)
