@@ -1,6 +1,7 @@
 """End what is kept too long, then refit the topics on all texts and match them to the registry, so that ids stay.
 
-Texts older than the `retention` of the sources file are emptied first, so that no model learns from them. Afterwards `feedback_mining` assigns the texts anew. Retired topics keep their id and name.
+Texts older than the `retention` of the sources file are emptied first, so that no model learns from them. Afterwards
+`feedback_mining` assigns the texts anew. Retired topics keep their id and name.
 """
 
 from __future__ import annotations
