@@ -15,6 +15,8 @@ Part = Literal["all", "meaning", "decisions"]
 def build_and_publish(asset: Asset, part: Part, extra: Callable[[Any], dict[str, str]] | None = None) -> Any:
     """A task that builds that part of the mart with dbt, gates what it built, and publishes it to ``asset``.
 
+    Before a build of all it settles which refs are one customer (``raw.identity``).
+
     One task and not three, because it holds the writer pool from the first to the last: otherwise another DAG could
     publish what this one has built and not yet gated. ``extra`` makes further facts for the asset event.
     """
@@ -22,9 +24,12 @@ def build_and_publish(asset: Asset, part: Part, extra: Callable[[Any], dict[str,
     @task(task_id="publish_mart", pool=WRITER_POOL, outlets=[asset])
     def publish_mart() -> dict[str, int]:
         from expectations.gate import check
+        from ingest.identity import resolve
         from warehouse.dbt import SELECT_CORE, SELECT_DECISIONS, SELECT_MEANING, run_dbt
         from warehouse.publish import PUBLIC_MARTS, publish
 
+        if part == "all":
+            resolve(SETTINGS)
         selections = {"all": SELECT_CORE, "meaning": SELECT_MEANING, "decisions": SELECT_DECISIONS}
         built = {node.name for node in run_dbt(SETTINGS, "build", selections[part]).nodes}
         check(SETTINGS, "mart", [name for name in PUBLIC_MARTS if name in built])
