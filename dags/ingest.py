@@ -1,8 +1,12 @@
 """Load what the sources of one domain delivered, masked, into the raw tables.
 
 One task a source, each by itself: a source that fails is retried and stops nobody else; what the others delivered is
-built and published without it. Rows that break the contract go to the quarantine with rule, value and remedy. Each run
-also looks back a week for files that came late or were corrected. Loading the same days again changes nothing.
+built and published without it. A source of which only some tables failed counts as loaded: these are built and
+published, and its task `…_complete` fails and says what is missing and why. Rows that break the contract go to the
+quarantine with rule, value and remedy.
+
+Files: each run also looks back a week for what came late or was corrected. Databases and other systems: it goes on
+where the last load stopped. Loading again changes nothing.
 
 **To load other days**, trigger with `from_on` and `to_on` (the end is exclusive), or `everything`.
 """
@@ -14,44 +18,72 @@ from typing import Any
 from airflow.sdk import CronDataIntervalTimetable, get_current_context, task
 
 from dags.common.assets import raw_asset
-from dags.common.interval import interval_of
+from dags.common.interval import interval_of, resumes
 from dags.common.policy import INTERVAL_PARAMS, LOAD_PRIORITY, SETTINGS, WRITER_POOL, pipeline_dag
-from ingest.sources import load_sources
+from ingest.sources import AnySource, load_sources
 
 
-def load_task(source: str) -> Any:
-    """The task that loads one source and updates its asset."""
-    asset = raw_asset(source)
+def load_tasks(source: AnySource) -> None:
+    """The task that loads one source and updates its asset, and the one that fails where tables are missing."""
+    asset = raw_asset(source.name)
 
-    @task(task_id=source, pool=WRITER_POOL, priority_weight=LOAD_PRIORITY, outlets=[asset])
-    def load() -> dict[str, dict[str, int]]:
+    # Only files are read with the warehouse open. What is fetched otherwise waits on disk, and only then for the
+    # warehouse, so that a slow server keeps nobody from building.
+    @task(
+        task_id=source.name,
+        pool=WRITER_POOL if source.kind == "files" else "default_pool",
+        priority_weight=LOAD_PRIORITY,
+        outlets=[asset],
+    )
+    def load() -> Any:
+        from ingest.errors import PartlyLoadedError
         from ingest.load import ingest_source
 
         context = get_current_context()
-        interval = interval_of(context, SETTINGS)
-        reports = ingest_source(SETTINGS, source, interval, context["run_id"])
+        interval, ti = interval_of(context, SETTINGS), context["ti"]
+        missing: list[str] = []
+        try:
+            reports = ingest_source(SETTINGS, source.name, interval, context["run_id"], resumes(context))
+        except PartlyLoadedError as error:
+            if error.mends_itself and ti.try_number <= ti.max_tries:
+                raise
+            reports, missing = error.reports, str(error).splitlines()
         context["outlet_events"][asset].extra = {
             "batch_id": context["run_id"],
             "from_on": interval.from_on.isoformat() if interval.from_on else None,
             "to_on": interval.to_on.isoformat() if interval.to_on else None,
+            "missing": "; ".join(missing),
         }
-        return {
+        loaded = {
             f"{report.entity} from {report.origin}": {
                 "loaded": report.loaded,
                 "changed": report.merged,
+                "deleted": report.deleted,
                 "quarantined": report.quarantined,
             }
             for report in reports
         }
+        return {"loaded": loaded, "missing": missing}
 
-    return load()
+    @task(task_id=f"{source.name}_complete")
+    def complete(result: Any) -> None:
+        """Fail where tables of the source are missing."""
+        from ingest.errors import SourceError
+
+        if result["missing"]:
+            lines = "\n".join(result["missing"])
+            raise SourceError(
+                f"{lines}\nwhat else {source.name} delivered is loaded; mend this and clear {source.name}"
+            )
+
+    complete(load())
 
 
 SOURCES = load_sources(SETTINGS).sources
 
 for domain in ("tickets", "crm", "social"):
-    names = [source.name for source in SOURCES if source.domain == domain]
-    if names:
+    its_sources = [source for source in SOURCES if source.domain == domain]
+    if its_sources:
         with pipeline_dag(
             f"ingest_{domain}",
             schedule=CronDataIntervalTimetable("0 2 * * *", timezone=SETTINGS.timezone),
@@ -59,6 +91,6 @@ for domain in ("tickets", "crm", "social"):
             tags=["ingest", domain],
             params=INTERVAL_PARAMS,
         ) as dag:
-            for name in names:
-                load_task(name)
+            for each in its_sources:
+                load_tasks(each)
         globals()[dag.dag_id] = dag

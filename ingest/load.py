@@ -15,7 +15,7 @@ from ingest.errors import PartlyLoadedError, SourceError
 from ingest.loading.files import load_file_table
 from ingest.loading.plan import Load, TablePlan, plan_load, plan_tables
 from ingest.loading.report import LoadReport
-from ingest.loading.streams import load_stream, open_for_loading, stored_cursors
+from ingest.loading.streams import load_stream, open_for_loading, recall
 from ingest.loading.writer import failed
 from ingest.tables import ensure_raw_schema, ensure_tables
 from warehouse.connection import WarehouseError, open_warehouse
@@ -42,16 +42,17 @@ def ingest_source(
         resume = interval.from_on is None and interval.to_on is None
     load = plan_load(settings, name, interval, batch_id, resume)
     try:
-        reports, failures = _Loader(load).run()
+        loader = _Loader(load)
+        reports, failures = loader.run()
     except WarehouseError as error:
         raise SourceError(f"source {name} could not be loaded: {error}") from error
     for report in reports:
         for warning in report.warnings:
             log.warning("source %s, %s: %s", name, report.entity, warning)
     if failures and reports:
-        raise PartlyLoadedError("\n".join(failures), reports)
+        raise PartlyLoadedError("\n".join(failures), reports, mends_itself=loader.mends_itself)
     if failures:
-        raise SourceError("\n".join(failures))
+        raise SourceError("\n".join(failures), mends_itself=loader.mends_itself)
     return reports
 
 
@@ -60,6 +61,7 @@ class _Loader:
         self._load = load
         self._reports: list[LoadReport] = []
         self._failures: list[str] = []
+        self.mends_itself = False
 
     def run(self) -> tuple[list[LoadReport], list[str]]:
         """Reports of the tables that loaded, and a line for each fault of the others."""
@@ -80,7 +82,7 @@ class _Loader:
                     failed(plan, warehouse, self._note(plan, error))
 
     def _load_streams(self, plans: list[TablePlan]) -> None:
-        cursors = stored_cursors(self._load)
+        cursors = recall(self._load, plans)
         for stream in dict.fromkeys(plan.stream for plan in plans):
             its_plans = [plan for plan in plans if plan.stream == stream]
             try:
@@ -93,6 +95,7 @@ class _Loader:
 
     def _note(self, plan: TablePlan, error: SourceError) -> str:
         """Keep a failure for the end; its message."""
+        self.mends_itself |= error.mends_itself
         self._failures += [
             f"source {plan.batch.source}, {plan.batch.entity.name}: {line}" for line in str(error).splitlines()
         ]

@@ -33,6 +33,12 @@ def interval_of(context: Mapping[str, Any], settings: Settings) -> Interval:
     return Interval(from_on - LOOK_BACK, to_on)
 
 
+def resumes(context: Mapping[str, Any]) -> bool:
+    """Whether sources go on where they stopped: always, but for a run whose days were named (a backfill)."""
+    params = context["params"]
+    return not (params["from_on"] or params["to_on"])
+
+
 def _day(value: str | None) -> date | None:
     return date.fromisoformat(value) if value else None
 

@@ -33,15 +33,18 @@ AS_OF_PARAMS = {
 
 
 class RetryWhatTimeMends(RetryPolicy):
-    """Errors that a person must mend fail at once; a busy or unreachable warehouse and unknown errors are retried."""
+    """Errors that a person must mend fail at once; what is busy or can't be reached and unknown errors are retried."""
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """Decide in the task's process, where the warehouse's errors may be imported."""
+        from ingest.errors import SourceError
         from warehouse.connection import WarehouseError, WarehouseFullError
 
         # Rooms wrap a warehouse error to name their source.
         origin = exception.__cause__ if isinstance(exception.__cause__, WarehouseError) else exception
-        mends_itself = isinstance(origin, WarehouseError) and not isinstance(origin, WarehouseFullError)
+        mends_itself = (isinstance(origin, WarehouseError) and not isinstance(origin, WarehouseFullError)) or (
+            isinstance(origin, SourceError) and origin.mends_itself
+        )
         if isinstance(exception, HuiyinError) and not mends_itself:
             return RetryDecision.fail(reason=f"needs a person: {exception}")
         return RetryDecision.default()

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, OperationalError, SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause, Select
 
@@ -65,7 +65,10 @@ def _errors(engine: Engine, origin: str) -> Iterator[None]:
     except SQLAlchemyError as error:
         shown = engine.url.render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise SourceError(f"{shown} can't be read ({origin}): {reason}; check `url`, network and rights") from error
+        raise SourceError(
+            f"{shown} can't be read ({origin}): {reason}; check `url`, network and rights",
+            mends_itself=isinstance(error, OperationalError) and engine.dialect.name != "sqlite",
+        ) from error
     finally:
         engine.dispose()
 
