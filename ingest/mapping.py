@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from ingest.configuration import PLACEHOLDER, TableMapping
 from ingest.connectors.delivery import Delivery
 from ingest.contract import Entity
+from ingest.drift import Seen
 from ingest.errors import SourceError
 
 _TEXT_NULL = pa.scalar(None, pa.string())
+_ALL_THERE = Seen()
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Mapped:
     """The selected rows of a delivery; everything runs parallel to ``table`` (text, trimmed, empty is NULL).
 
     ``versions``: text of ``changed_at``; ``tombstones``: which rows say that they were deleted; both None where the
-    mapping doesn't ask. ``keyless`` says why no row can have a key (records that leave out what is empty).
+    mapping doesn't ask. ``keyless`` says why no row can have a key (records that leave out what is empty). ``extra``:
+    columns beyond the contract, as they came; None where none are kept.
     """
 
     table: pa.Table
@@ -28,10 +31,11 @@ class Mapped:
     versions: pa.Array | None = None
     tombstones: pa.Array | None = None
     keyless: str | None = None
+    extra: pa.Table | None = None
 
 
-def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity) -> Mapped:
-    """The rows that ``where`` selects, as the entity's fields.
+def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity, seen: Seen = _ALL_THERE) -> Mapped:
+    """The rows that ``where`` selects, as the entity's fields; those that ``seen`` calls absent are NULL.
 
     Raises :class:`SourceError` where columns that the mapping or the contract needs are missing.
     """
@@ -40,14 +44,18 @@ def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity) -> M
         empty = pa.table({field.name: pa.array([], pa.string()) for field in entity.fields})
         return _with_signs(empty, pa.array([], pa.int64()), empty, {}, mapping, None)
     lookup = _lookup(rows.column_names)
-    keyless = _check_columns(delivery, mapping, entity, lookup)
+    keyless = _check_columns(delivery, mapping, entity, lookup, seen.missing_columns)
     rows = pa.Table.from_arrays([_trimmed(column) for column in rows.columns], names=rows.column_names)
     for name, wanted in mapping.where.items():
         keep = _is_one_of(_source_column(rows, lookup, name), wanted)
         rows, numbers = rows.filter(keep), numbers.filter(keep)
-    columns = [_field_column(field.name, rows, mapping, lookup) for field in entity.fields]
+    columns = [
+        _nulls(rows.num_rows) if field.name in seen.absent_fields else _field_column(field.name, rows, mapping, lookup)
+        for field in entity.fields
+    ]
     table = pa.Table.from_arrays(columns, names=[field.name for field in entity.fields])
-    return _with_signs(table, numbers, rows, lookup, mapping, keyless if rows.num_rows else None)
+    mapped = _with_signs(table, numbers, rows, lookup, mapping, keyless if rows.num_rows else None)
+    return replace(mapped, extra=rows.select(list(seen.extra_columns))) if seen.extra_columns else mapped
 
 
 def _with_signs(
@@ -89,12 +97,14 @@ def _find(lookup: dict[str, str], name: str) -> str | None:
     return lookup.get(name) or lookup.get(name.casefold())
 
 
-def _check_columns(delivery: Delivery, mapping: TableMapping, entity: Entity, lookup: dict[str, str]) -> str | None:
+def _check_columns(
+    delivery: Delivery, mapping: TableMapping, entity: Entity, lookup: dict[str, str], lost: frozenset[str]
+) -> str | None:
     """Why no row of records that leave out what is empty can have a key; raises where a whole file is wrong."""
     needed = {name for name in mapping.columns.values() if name} | set(mapping.where) | set(mapping.deleted_when)
     needed |= {mapping.changed_at} if mapping.changed_at else set()
     needed |= {name for template in mapping.templates.values() for name in PLACEHOLDER.findall(template)}
-    missing = sorted(name for name in needed if _find(lookup, name) is None)
+    missing = sorted(name for name in needed - lost if _find(lookup, name) is None)
     given = (
         set(mapping.constants) | set(mapping.templates) | {name for name, column in mapping.columns.items() if column}
     )

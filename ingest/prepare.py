@@ -50,7 +50,7 @@ class TextRows:
     """Rows mapped to the entity's fields, still text; the arrays run parallel to ``table``.
 
     ``versions`` (text of the row's own instant of change) stands in for ``delivered_at`` where the source has one;
-    ``tombstones`` says which rows report a deletion.
+    ``tombstones`` says which rows report a deletion; ``extra`` is ``_extra``, masked.
     """
 
     table: pa.Table
@@ -59,6 +59,7 @@ class TextRows:
     delivered_at: pa.Array
     versions: pa.Array | None = None
     tombstones: pa.Array | None = None
+    extra: pa.Array | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Prepared:
     ``tombstones``: rows deleted upstream, columns as in ``rows`` plus ``_complete`` (may stand in ``raw`` by itself),
     no key of them in ``rows``. ``unreadable``: keys of quarantined rows; ``keyless`` counts those without. ``doubled``
     counts the rows, by origin, that lost to a later row of the same key; ``unregistered`` counts values outside the
-    contract's lists, by field.
+    contract's lists, by field; ``readings`` the values that can't be read as the field's type, and all that were there.
     """
 
     rows: pa.Table
@@ -78,6 +79,7 @@ class Prepared:
     keyless: int
     doubled: Counter[str]
     unregistered: dict[str, Counter[str]]
+    readings: dict[str, tuple[int, int]]
 
 
 def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
@@ -92,6 +94,8 @@ def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
     fault_of_row = _first_fault(faults, masked.num_rows)
     good = fault_of_row < 0
     rows = converted.table.append_column(ORIGIN, given.origins).append_column("_delivered_at", delivered_at)
+    extra = pa.nulls(rows.num_rows, pa.string()) if given.extra is None else given.extra
+    rows = rows.append_column("_extra", extra)
     if tombstones is not None:
         rows = rows.append_column(_TOMBSTONE, pa.array(tombstones))
     bad_keys, keyless = _keys_of(rows.filter(pa.array(~good)), entity)
@@ -109,8 +113,17 @@ def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
     }
     return Prepared(
         _stamped(living, batch), _buried(_stamped(dead, batch), entity), quarantined, bad_keys, keyless, doubled,
-        unregistered,
+        unregistered, _readings(masked, converted.faults, entity),
     )  # fmt: skip
+
+
+def _readings(masked: pa.Table, faults: Sequence[Fault], entity: Entity) -> dict[str, tuple[int, int]]:
+    unreadable = {fault.field: int(fault.rows.sum()) for fault in faults if fault.rule == "type"}
+    return {
+        f.name: (unreadable.get(f.name, 0), masked.num_rows - masked.column(f.name).null_count)
+        for f in entity.fields
+        if f.kind != "text"
+    }
 
 
 def _of_living(faults: Sequence[Fault], entity: Entity, tombstones: Mask) -> list[Fault]:
@@ -140,8 +153,7 @@ def _stamped(rows: pa.Table, batch: Batch) -> pa.Table:
         rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), count))
     rows = rows.append_column("_loaded_at", pa.repeat(pa.scalar(batch.loaded_at, pa.timestamp("us")), count))
     rows = rows.append_column("_deleted_at", pa.nulls(count, pa.timestamp("us")))
-    rows = rows.append_column("_extra", pa.nulls(count, pa.string()))
-    rows = rows.append_column("_row_hash", row_hashes(rows.select([f.name for f in batch.entity.fields])))
+    rows = rows.append_column("_row_hash", content_hashes(rows, batch.entity))
     return rows.select([*batch.entity.arrow_schema.names, ORIGIN])
 
 
@@ -198,6 +210,16 @@ def joined(rows: pa.Table) -> pa.ChunkedArray:
     """All columns of each row as one text, NULL told apart from empty."""
     texts = [pc.cast(column, pa.string()) for column in rows.columns]
     return pc.binary_join_element_wise(*texts, _SEPARATOR, null_handling="replace", null_replacement=_ABSENT)
+
+
+def content_hashes(rows: pa.Table, entity: Entity) -> pa.Array:
+    """``_row_hash``: of the fields, and of ``_extra`` where there is one."""
+    fields = rows.select([field.name for field in entity.fields])
+    hashes, extra = row_hashes(fields), rows.column("_extra")
+    if extra.null_count == rows.num_rows:
+        return hashes
+    with_extra = row_hashes(fields.append_column("_extra", extra))
+    return pc.if_else(pc.is_null(extra).combine_chunks(), hashes, with_extra)
 
 
 def row_hashes(rows: pa.Table) -> pa.Array:

@@ -47,6 +47,7 @@ class _FileLoad:
     def run(self) -> LoadReport:
         with self._warehouse.transaction():
             self._warehouse.lock(f"huiyin.raw.{self._plan.batch.source}.{self._plan.batch.entity.name}")
+            self._plan.watch.recall(self._warehouse)
             faults: list[str] = []
             for file in self._changed_files():
                 try:

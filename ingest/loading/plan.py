@@ -14,6 +14,7 @@ from ingest.connectors.delivery import utc_now
 from ingest.connectors.files.config import FileTable
 from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.contract import ENTITIES
+from ingest.drift import Watch, uses_of
 from ingest.masking import Masker, load_masker
 from ingest.prepare import Batch
 from ingest.sources import AnySource, SourcesFile, load_sources
@@ -47,7 +48,7 @@ class TablePlan:
 
     ``suffix`` tells apart tables that fill one entity from the same place: '' for the first, then #2, #3 … ``origin``
     is what audit and quarantine call the table as a whole. ``fingerprint`` changes when the same input would give
-    other rows.
+    other rows. ``watch`` sees how its columns change.
     """
 
     load: Load
@@ -57,21 +58,29 @@ class TablePlan:
     origin: str
     stream: str
     fingerprint: str
+    watch: Watch
 
 
 def plan_tables(load: Load) -> list[TablePlan]:
     """A plan for each table of the source, in the order of the sources file."""
     tables = load.source.tables
-    return [_plan(load, table, tables[:index]) for index, table in enumerate(tables)]
+    return [_plan(load, table, tables[:index], tables) for index, table in enumerate(tables)]
 
 
-def _plan(load: Load, table: TableMapping, before: Sequence[TableMapping]) -> TablePlan:
+def _plan(load: Load, table: TableMapping, before: Sequence[TableMapping], every: Sequence[TableMapping]) -> TablePlan:
     zone = load.sources.zone_of(load.source, table)
     entity = ENTITIES[table.entity]
     place = place_of(table)
     number = 1 + sum((other.entity, place_of(other)) == (table.entity, place) for other in before)
     suffix = "" if number == 1 else f"#{number}"
     content = [LOADER_VERSION, load.masker.version, zone, repr(entity), table.model_dump(exclude={"path"})]
+    if load.source.drift == "evolve":
+        content.append("evolve")
+    siblings = [
+        uses_of(other, ENTITIES[other.entity]).columns
+        for other in every
+        if other is not table and place_of(other) == place
+    ]
     return TablePlan(
         load,
         table,
@@ -80,6 +89,7 @@ def _plan(load: Load, table: TableMapping, before: Sequence[TableMapping]) -> Ta
         place + suffix,
         load.source.stream_of(table) if isinstance(load.source, SqlSource) and isinstance(table, SqlTable) else place,
         fingerprint(content),
+        Watch(load.source.name, entity, place + suffix, table, load.source.drift, frozenset().union(*siblings)),
     )
 
 

@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from ingest.connectors.delivery import Delivery
 from ingest.errors import SourceError
+from ingest.extra import extra_values
 from ingest.loading.plan import TablePlan
 from ingest.mapping import Mapped, map_delivery
+from ingest.masking import Masker
 from ingest.prepare import Prepared, TextRows, broken_line_rows, prepare
 
 ROWS_PER_PORTION = 100_000
@@ -24,12 +26,14 @@ class Portion:
 
     ``fetched`` counts what the connector handed over, by origin (an origin that brought nothing counts 0);
     ``broken`` are the quarantine's rows of lines that are no rows. ``delivered_at``: of its newest delivery.
+    ``absent_fields``: those that the source used to fill and whose columns it no longer delivers.
     """
 
     fetched: Counter[str]
     broken: pa.Table
     prepared: Prepared
     delivered_at: datetime
+    absent_fields: frozenset[str] = frozenset()
 
 
 class Stage:
@@ -41,10 +45,15 @@ class Stage:
         self._pending_rows = 0
         self._keyless: str | None = None
         self._any_key = False
+        self._absent_fields: frozenset[str] = frozenset()
 
     def add(self, delivery: Delivery) -> Iterator[Portion]:
         """Take a delivery over; the portions that are full. Raises :class:`SourceError` for wrong columns."""
-        mapped = map_delivery(delivery, self._plan.table, self._plan.batch.entity)
+        seen = self._plan.watch.look_at(delivery)
+        mapped = map_delivery(delivery, self._plan.table, self._plan.batch.entity, seen)
+        if seen.absent_fields != self._absent_fields:
+            yield from self.flush()
+            self._absent_fields = seen.absent_fields
         if mapped.keyless is not None:
             self._keyless = self._keyless or mapped.keyless
         elif mapped.table.num_rows:
@@ -68,16 +77,18 @@ class Stage:
             fetched[origin] += mapped.table.num_rows + len(delivery.broken)
             if delivery.broken:
                 broken.append(broken_line_rows(delivery.broken, origin, batch))
-        given = _joined(pending)
+        given = _joined(pending, self._plan.load.masker)
         newest = max(delivery.delivered_at for delivery, _, _ in pending)
         for start in range(0, max(given.table.num_rows, 1), ROWS_PER_PORTION):
             prepared = prepare(_sliced(given, start), batch, self._plan.load.masker)
             rows = pa.concat_tables(broken) if broken else broken_line_rows((), "", batch)
-            yield Portion(fetched, rows, prepared, newest)
+            self._plan.watch.saw_types(prepared.readings)
+            self._plan.watch.saw_values(prepared.unregistered)
+            yield Portion(fetched, rows, prepared, newest, self._absent_fields)
             fetched, broken = Counter(), []
 
 
-def _joined(pending: list[tuple[Delivery, str, Mapped]]) -> TextRows:
+def _joined(pending: list[tuple[Delivery, str, Mapped]], masker: Masker) -> TextRows:
     sizes = [mapped.table.num_rows for _, _, mapped in pending]
     versions = [mapped.versions for _, _, mapped in pending]
     tombstones = [mapped.tombstones for _, _, mapped in pending]
@@ -88,6 +99,19 @@ def _joined(pending: list[tuple[Delivery, str, Mapped]]) -> TextRows:
         _repeated([delivery.delivered_at for delivery, _, _ in pending], sizes, pa.timestamp("us")),
         None if versions[0] is None else pa.concat_arrays(versions),
         None if tombstones[0] is None else pa.concat_arrays(tombstones),
+        _extra([mapped for _, _, mapped in pending], masker),
+    )
+
+
+def _extra(pending: list[Mapped], masker: Masker) -> pa.Array | None:
+    """``_extra`` of all rows; None where no column is kept in it."""
+    if all(mapped.extra is None for mapped in pending):
+        return None
+    return pa.concat_arrays(
+        [
+            pa.nulls(mapped.table.num_rows, pa.string()) if mapped.extra is None else extra_values(mapped.extra, masker)
+            for mapped in pending
+        ]
     )
 
 
@@ -97,7 +121,7 @@ def _sliced(given: TextRows, start: int) -> TextRows:
 
     return TextRows(
         part(given.table), part(given.origins), part(given.row_numbers), part(given.delivered_at),
-        part(given.versions), part(given.tombstones),
+        part(given.versions), part(given.tombstones), part(given.extra),
     )  # fmt: skip
 
 

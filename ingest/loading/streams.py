@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ingest.configuration import StreamTable
@@ -42,9 +42,11 @@ def open_for_loading(load: Load) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def stored_cursors(load: Load) -> dict[str, tuple[Cursor, str]]:
-    """Where each stream of the source stopped, and by which mapping."""
+def recall(load: Load, plans: Sequence[TablePlan]) -> dict[str, tuple[Cursor, str]]:
+    """Where each stream of the source stopped, and by which mapping; the watches recall their columns."""
     with open_for_loading(load) as warehouse:
+        for plan in plans:
+            plan.watch.recall(warehouse)
         return read_cursors(warehouse, load.source.name)
 
 

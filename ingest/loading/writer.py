@@ -14,13 +14,12 @@ from ingest.connectors.sql.config import SqlTable
 from ingest.erasure import Erased, anonymise, load_erased
 from ingest.loading.account import write_audit
 from ingest.loading.deletions import bury, end_snapshot
+from ingest.loading.kept import keep_stored
 from ingest.loading.plan import TablePlan
 from ingest.loading.report import Counts, LoadReport
 from ingest.loading.stage import Portion
 from ingest.prepare import ORIGIN
 from warehouse.connection import Warehouse
-
-_NAMED = 5
 
 
 class TableWriter:
@@ -35,7 +34,6 @@ class TableWriter:
         self.warnings: list[str] = []
         self._counts: dict[str, Counts] = {}
         self._cleared: set[str] = set()
-        self._unregistered: dict[str, Counter[str]] = {}
         self._newest: datetime | None = None
         self._unreadable: list[pa.Table] = []
         self._keyless = 0
@@ -48,7 +46,10 @@ class TableWriter:
         self._clear_quarantine(warehouse, list(portion.fetched))
         for origin, number in portion.fetched.items():
             self._of(origin).fetched += number
-        rows = self._without_erased(warehouse, prepared.rows)
+        rows = prepared.rows
+        if portion.absent_fields:
+            rows = keep_stored(warehouse, rows, entity, portion.absent_fields)
+        rows = self._without_erased(warehouse, rows)
         merged = warehouse.merge_labelled(
             "raw", entity.name, rows, ("_source", *entity.key), ORIGIN, version="_delivered_at"
         )
@@ -66,8 +67,6 @@ class TableWriter:
                 self._counts[origin] = self._of(origin) + each
         for rejected in (portion.broken, prepared.quarantined):
             self._quarantine(warehouse, rejected)
-        for name, values in prepared.unregistered.items():
-            self._unregistered.setdefault(name, Counter()).update(values)
         self._newest = max(filter(None, (self._newest, portion.delivered_at)))
         self._keyless += prepared.keyless + portion.broken.num_rows
         if self.plan.table.snapshot:
@@ -91,6 +90,8 @@ class TableWriter:
         names = {**self.earlier, **self._counts}
         total = {name: self.earlier.get(name, Counts()) + self._counts.get(name, Counts()) for name in names}
         write_audit(warehouse, self.plan, total, None)
+        batch = self.plan.batch
+        self.warnings += self.plan.watch.finish(warehouse, batch.batch_id, batch.loaded_at)
 
     def report(self, seconds: float, skipped: int = 0, *, expects_rows: bool = True) -> LoadReport:
         """What this call loaded."""
@@ -150,15 +151,10 @@ class TableWriter:
                 f"{self._unknown_tombstones} deletion(s) of rows that were never delivered, and that say nothing but"
                 " their key, are counted as unchanged"
             )
-        for name, values in self._unregistered.items():
-            shown = ", ".join(f"{value} ({number})" for value, number in values.most_common(_NAMED))
-            yield (
-                f"{name}: {values.total()} value(s) outside the registered ones, kept as they came: {shown};"
-                " translate them under `values`"
-            )
 
 
 def failed(plan: TablePlan, warehouse: Warehouse, error: str) -> None:
     """Keep in the audit that this table was tried and why it failed."""
     with warehouse.transaction():
         write_audit(warehouse, plan, {plan.origin: Counts()}, error)
+        plan.watch.finish(warehouse, plan.batch.batch_id, plan.batch.loaded_at, has_failed=True)
