@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from huiyin.config import Settings
 from ingest.configuration import BaseSource, SourcesFileError, TableMapping, known_zone
-from ingest.connectors.files.config import FilesSource
+from ingest.connectors.files.config import FilesSource, FileTable
 from ingest.connectors.mailbox.config import MailboxSource
 from ingest.connectors.qiyu.config import QiyuSource
 from ingest.connectors.rest.config import RestSource
@@ -64,6 +64,25 @@ class SourcesFile(BaseModel):
             if source.name == DECISIONS or source.domain == "decisions":
                 raise ValueError("the name and the domain `decisions` are built in; choose another")
             seen.add(source.name)
+        return self
+
+    @model_validator(mode="after")
+    def _snapshots_alone(self) -> SourcesFile:
+        """What is missing from a full delivery can be told only where nothing else fills the entity."""
+        for source in self.sources:
+            for table in source.tables:
+                if not table.snapshot:
+                    continue
+                if sum(other.entity == table.entity for other in source.tables) > 1:
+                    raise ValueError(
+                        f"source {source.name}: snapshot: {table.entity} is filled by several tables; make it a source"
+                        " of its own"
+                    )
+                if isinstance(table, FileTable) and any(sign in table.path for sign in "*?["):
+                    raise ValueError(
+                        f"source {source.name}: snapshot: {table.path} may match several files, of which none is full;"
+                        " name one file, a day's by {date}"
+                    )
         return self
 
     @property
