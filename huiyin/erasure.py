@@ -22,6 +22,7 @@ from improvement.report import write_report
 from ingest.connectors.delivery import utc_now
 from ingest.erasure import end_retention, erase_person, voices_of
 from ingest.identity import resolve
+from ingest.identity.tables import ensure_identity_tables
 from ingest.masking import Masker, load_masker
 from ingest.sources import load_sources
 from ingest.tables import ensure_tables
@@ -72,6 +73,7 @@ def forget(settings: Settings, customer: str, reason: str, say: Callable[[str], 
     erasure_id, erased_at = f"E-{secrets.token_hex(4)}", utc_now()
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
+        ensure_identity_tables(warehouse)
         refs = _refs_of(warehouse, masker, customer)
         voices = voices_of(warehouse, refs)
         texts = _texts_of(warehouse, voices)
@@ -150,8 +152,8 @@ def _rebuild(settings: Settings) -> None:
     """Build and publish the mart without the person, then rewrite the store so that nothing is left on the disk."""
     with open_warehouse(settings) as warehouse:
         was_built = warehouse.has_table("intermediate", "int_voices")
+    resolve(settings)
     if was_built:
-        resolve(settings)
         run_dbt(settings, "build")
         check(settings, "mart")
         publish(settings)

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import ENTITIES, Entity
+from ingest.identity.tables import IDENTITY_DECISIONS, ensure_identity_tables
 from ingest.masking import Masker
 from ingest.prepare import row_hashes
 from ingest.tables import ERASURE_MARKS, ERASURES
@@ -207,8 +208,29 @@ def erase_person(
                 _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
         counts = {f"raw.{name}": rows.num_rows for name, rows in found.items() if rows.num_rows}
         counts |= _clear_quarantine(warehouse, set(refs), {(row["_source"], row["ticket_id"]) for row in tickets})
+        _keep_together(warehouse, refs, [surrogate for surrogate, _ in erased.surrogates.values()], erased_at)
         _keep(warehouse, erased, erasure_id, erased_at, reason, counts, len(voices))
     return Anonymised(erasure_id, erased_at, counts, len(voices))
+
+
+def _keep_together(warehouse: Warehouse, refs: Sequence[str], surrogates: Sequence[str], now: datetime) -> None:
+    """People's verdicts on the person go; the surrogates stay one unknown customer, so that customers count as before.
+
+    What identity resolution itself found is derived from the raw rows, and follows them at its next call.
+    """
+    ensure_identity_tables(warehouse)
+    for column in ("ref_a", "ref_b"):
+        warehouse.delete_matching("raw", "identity_decisions", pa.table({column: pa.array(refs, pa.string())}))
+    pairs = [sorted((surrogates[0], other)) for other in surrogates[1:]]
+    links = [
+        {
+            "decision_id": secrets.token_hex(8), "ref_a": a, "ref_b": b, "verdict": "link", "actor": "huiyin forget",
+            "reason": "anonymised rows of one person", "decided_at": now,
+        }
+        for a, b in pairs
+    ]  # fmt: skip
+    if links:
+        warehouse.append("raw", "identity_decisions", pa.Table.from_pylist(links, schema=IDENTITY_DECISIONS))
 
 
 def _rows_of(warehouse: Warehouse, refs: Sequence[str]) -> dict[str, pa.Table]:
