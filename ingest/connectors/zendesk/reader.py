@@ -48,9 +48,8 @@ def read_stream(source: ZendeskSource, stream: str, request: Request) -> Iterato
         number = 1
         for records, cursor in _STREAMS[stream](Api(client, source), source, request):
             delivered_at = client.server_now().replace(tzinfo=None)
-            yield delivery_of_records(
-                stream, records, delivered_at, first_number=number, cursor=cursor if request.resume else None
-            )
+            kept = {**cursor, "rules": source.rules_fingerprint} if request.resume and cursor is not None else None
+            yield delivery_of_records(stream, records, delivered_at, first_number=number, cursor=kept)
             number += len(records)
 
 
@@ -71,14 +70,15 @@ def _client(source: ZendeskSource) -> HttpClient:
     return HttpClient(source.name, source.address, auth=source.authentication, options=source)
 
 
-Read = Iterator[tuple[list[dict[str, Any]], Cursor]]
+# Records and the cursor behind them; None for lists that are always read in full.
+Read = Iterator[tuple[list[dict[str, Any]], Cursor | None]]
 
 
 def _tickets(api: Api, source: ZendeskSource, request: Request) -> Read:
     lookups = api.lookups("fields", "schedules")
 
     def shaped(ticket: Record) -> Iterator[dict[str, Any]]:
-        is_merged = source.merged_tag in (ticket.get("tags") or ()) and ticket.get("status") != "deleted"
+        is_merged = source.merged_tag in (ticket.get("tags") or ())
         merged_into = api.merged_into(text(ticket["id"])) if is_merged else None
         yield ticket_record(ticket, source, lookups, merged_into)
 
@@ -91,16 +91,17 @@ def _users(api: Api, source: ZendeskSource, request: Request) -> Read:
     def shaped(user: Record) -> Iterator[dict[str, Any]]:
         return user_records(user, source, lookups)
 
-    known_until: int | None = _before(request).get("organizations_at")
+    known_until: int | None = _before(source, request).get("organizations_at")
     cursor: Cursor = {}
     for records, cursor in _cursor_export(api, source, request, "users", "updated_at", shaped):
-        yield records, {**cursor, "organizations_at": known_until}
+        cursor = {**cursor, "organizations_at": known_until}
+        yield records, cursor
     # A changed organization may change the tier of users who themselves haven't changed.
     changed_at = {number: _moment(record, "updated_at") for number, record in lookups.organizations.items()}
     for number, moment in changed_at.items():
         if known_until is not None and moment > known_until:
             for page in api.users_of(number):
-                yield [record for user in page for record in shaped(user)], {**cursor, "organizations_at": known_until}
+                yield [record for user in page for record in shaped(user)], cursor
     yield [], {**cursor, "organizations_at": max(changed_at.values(), default=known_until or 0)}
 
 
@@ -111,8 +112,8 @@ def _cursor_export(
     resource: str,
     stamp: str,
     shaped: Callable[[Record], Iterable[dict[str, Any]]],
-) -> Read:
-    before = _before(request)
+) -> Iterator[tuple[list[dict[str, Any]], Cursor]]:
+    before = _before(source, request)
     span = _span(source, request, timedelta(minutes=source.overlap_minutes))
     position: int = before.get("position", span.start)
     for page in api.cursor_export(resource, span.start, before.get("after")):
@@ -129,7 +130,7 @@ def _cursor_export(
 def _ticket_events(api: Api, source: ZendeskSource, request: Request) -> Read:
     lookups = api.lookups("groups", "staff", "fields", "schedules")
     span = _span(source, request, timedelta(minutes=source.overlap_minutes))
-    position: int = _before(request).get("position", span.start)
+    position: int = _before(source, request).get("position", span.start)
     for page in api.time_export("ticket_events", span.start, include="comment_events"):
         wanted, is_past = _wanted(page, span, "created_at")
         position = max(position, min(page.end_time or 0, span.stop))
@@ -157,7 +158,7 @@ def _satisfaction_ratings(api: Api, source: ZendeskSource, request: Request) -> 
     lookback = max(timedelta(days=source.ratings_overlap_days), timedelta(minutes=source.overlap_minutes))
     span = _span(source, request, lookback)
     start = max(0, span.start if request.resume else span.start - int(lookback.total_seconds()))
-    before = _before(request)
+    before = _before(source, request)
     position: int = before.get("position", span.start)
     waiting: list[dict[str, Any]] = []
     for page in api.listing("api/v2/satisfaction_ratings.json", "satisfaction_ratings", start_time=start):
@@ -173,39 +174,22 @@ def _satisfaction_ratings(api: Api, source: ZendeskSource, request: Request) -> 
 
 
 def _schedules(api: Api, source: ZendeskSource, request: Request) -> Read:
-    windows = [window for schedule in api.schedules() for window in schedule_records(schedule, source)]
-    yield _compared(windows, ("schedule_id", "iso_weekday", "opens"), request)
+    yield [window for schedule in api.schedules() for window in schedule_records(schedule, source)], None
 
 
 def _schedule_holidays(api: Api, source: ZendeskSource, request: Request) -> Read:
-    holidays = [
-        holiday_record(holiday, number)
-        for number in (text(schedule["id"]) for schedule in api.schedules())
-        for holiday in api.holidays(number)
-    ]
-    yield _compared(holidays, ("schedule_id", "starts_on"), request)
+    numbers = [text(schedule["id"]) for schedule in api.schedules()]
+    yield [holiday_record(holiday, number) for number in numbers for holiday in api.holidays(number)], None
 
 
-def _compared(
-    records: list[dict[str, Any]], key: tuple[str, ...], request: Request
-) -> tuple[list[dict[str, Any]], Cursor]:
-    """All of a short list, and those that it no longer holds: Zendesk doesn't tell of their removal."""
-
-    def identity(record: Mapping[str, Any]) -> tuple[str, ...]:
-        return tuple(text(record[name]) for name in key)
-
-    there = {identity(record) for record in records}
-    known: list[dict[str, Any]] = _before(request).get("known") or []
-    gone = [record | {"is_gone": True} for record in known if identity(record) not in there]
-    return records + gone, {"known": records}
-
-
-def _before(request: Request) -> Cursor:
-    return (request.cursor or {}) if request.resume else {}
+def _before(source: ZendeskSource, request: Request) -> Cursor:
+    """Where the last load stopped; nothing where it read by other rules, for then its rows differ."""
+    cursor = request.cursor if request.resume else None
+    return cursor if cursor is not None and cursor.get("rules") == source.rules_fingerprint else {}
 
 
 def _span(source: ZendeskSource, request: Request, overlap: timedelta) -> _Span:
-    before = _before(request)
+    before = _before(source, request)
     if before:
         return _Span(max(0, before["position"] - int(overlap.total_seconds())), _NEVER)
     first = request.interval.from_on or (source.start_on if request.resume else None)

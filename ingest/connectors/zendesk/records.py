@@ -218,7 +218,6 @@ def schedule_records(schedule: Record, source: ZendeskSource) -> Iterator[dict[s
             "opens": _clock(begin % MINUTES_OF_DAY),
             "closes": _clock((end - 1) % MINUTES_OF_DAY + 1),
             "observes_holidays": source.observes_holidays,
-            "is_gone": False,
         }
 
 
@@ -251,7 +250,6 @@ def holiday_record(holiday: Record, schedule_id: str) -> dict[str, Any]:
         "starts_on": holiday.get("start_date"),
         "ends_on": holiday.get("end_date"),
         "name": holiday.get("name"),
-        "is_gone": False,
     }
 
 
