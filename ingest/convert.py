@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ingest.contract import Entity, Field
 
 Mask = npt.NDArray[np.bool_]
+Instants = npt.NDArray[np.datetime64]
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "是", "真", "有", "对", "√", "已")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "否", "假", "无", "错", "×", "未")
@@ -35,6 +36,7 @@ _NUMBER = (
     r"\s*(?P<unit>万|亿|%)?\s*(?:元|分|次|条|个)?$"
 )
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "us"), np.datetime64("2100-01-01", "us")
+_LAST_OF_HOUR = np.timedelta64(3_600_000_000 - 1, "us")
 _KIND_REMEDIES = {
     "instant": "write YYYY-MM-DD HH:MM:SS, with +08:00 where the zone differs, or name its `formats`",
     "date": "write YYYY-MM-DD, or name its `formats`",
@@ -223,17 +225,43 @@ def _offset_minutes(offset: pa.Array) -> npt.NDArray[np.float64]:
     return result
 
 
-def _to_utc(local: npt.NDArray[np.datetime64], zone: str) -> npt.NDArray[np.datetime64]:
+def _to_utc(local: Instants, zone: str) -> Instants:
     """Local times as UTC: of an hour that comes twice the first, of one that is skipped the instant after it."""
-    index = pd.DatetimeIndex(local).tz_localize(
-        ZoneInfo(zone), ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward"
-    )
-    return np.array(index.tz_convert("UTC").tz_localize(None), dtype="datetime64[us]")
+
+    def convert(some: Instants) -> Instants:
+        index = pd.DatetimeIndex(some).tz_localize(
+            ZoneInfo(zone), ambiguous=np.ones(len(some), dtype=bool), nonexistent="shift_forward"
+        )
+        return np.array(index.tz_convert("UTC").tz_localize(None), dtype="datetime64[us]")
+
+    return _hour_by_hour(local, convert)
 
 
-def _to_local(utc: npt.NDArray[np.datetime64], zone: str) -> npt.NDArray[np.datetime64]:
-    index = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(ZoneInfo(zone))
-    return np.array(index.tz_localize(None), dtype="datetime64[us]")
+def _to_local(utc: Instants, zone: str) -> Instants:
+    def convert(some: Instants) -> Instants:
+        index = pd.DatetimeIndex(some).tz_localize("UTC").tz_convert(ZoneInfo(zone))
+        return np.array(index.tz_localize(None), dtype="datetime64[us]")
+
+    return _hour_by_hour(utc, convert)
+
+
+def _hour_by_hour(instants: Instants, convert: Callable[[Instants], Instants]) -> Instants:
+    """``convert``, which takes a microsecond a value, asked for the ends of each different hour only.
+
+    Where both ends of an hour are shifted alike, all of it is; a clock isn't changed twice within one.
+    """
+    hours, position = np.unique(instants.astype("datetime64[h]"), return_inverse=True)
+    if len(hours) * 4 > len(instants):
+        return convert(instants)
+    starts = hours.astype("datetime64[us]")
+    shifted = convert(starts)
+    ends: Instants = starts + _LAST_OF_HOUR
+    is_steady = convert(ends) - shifted == _LAST_OF_HOUR
+    result: Instants = shifted[position] + (instants - starts[position])
+    changing = ~is_steady[position] & ~np.isnat(instants)
+    if changing.any():
+        result[changing] = convert(instants[changing])
+    return result
 
 
 def _epochs(text: pa.Array) -> npt.NDArray[np.datetime64]:

@@ -269,11 +269,32 @@ class DuckDBWarehouse(Warehouse):
     @contextmanager
     def _staged(self, data: pa.Table) -> Iterator[str]:
         name = f"staged_{uuid4().hex}"
-        self.connection.register(name, data)
+        lent = _Lent(data)
+        self.connection.register(name, lent)
         try:
             yield name
         finally:
             self.connection.unregister(name)
+            lent.take_back()
+
+
+class _Lent:
+    """Rows that DuckDB may scan for a while.
+
+    Until its transaction ends, DuckDB holds on to whatever was registered in it: the rows of a long load would all
+    stay in memory. It holds this instead.
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows by Arrow's C stream interface."""
+        return self._rows.__arrow_c_stream__(requested_schema)
+
+    def take_back(self) -> None:
+        """Let go of the rows."""
+        self._rows = self._rows.schema.empty_table()
 
 
 class PostgresWarehouse(Warehouse):

@@ -78,7 +78,7 @@ _BEYOND_ASCII = bytes(range(0x80, 0x100))
 
 
 def _beyond_ascii(text: str) -> int:
-    return 0 if text.isascii() else sum(character > "\x7f" for character in text)
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _guess(sample: bytes) -> str:
