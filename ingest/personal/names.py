@@ -1,0 +1,182 @@
+"""Names of people, told by a surname and by the words around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ingest.personal.draft import HIDDEN, Rule, rule
+
+if TYPE_CHECKING:
+    import rjieba
+
+SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶"
+    "阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚"
+    "文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢岳齐沿梅莫庄辛管祝左涂谷祁时舒耿牟卜"
+    "路詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边辜"
+    "吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇"
+    "敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保和蔺"
+    "朴那农凤骆佘"
+)
+# Surnames that are no everyday words, for places where little else tells a name.
+_COMMON = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱林何郭马罗梁宋郑谢韩唐冯董萧肖程曹袁邓许傅沈曾彭吕苏"
+    "卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪姜范姚谭廖邹熊陆郝崔邱秦顾侯邵孟"
+)
+_FAIRLY_COMMON = _COMMON + (
+    "高石任尹黎易孔钱汤龙段雷贺龚文樊施洪颜倪严牛芦季俞葛伍韦毕聂焦柳齐梅庄辛管左涂祁耿舒"
+    "詹关费靳童欧甄曲裴席屈鲍霍翁甘景柯桂于田康毛史江尤殷陶翟兰武乔赖庞金白方骆戚申岳章鲁阮佟冉覃冼栾蔺乐仇宁卫符邢盛游温华"
+)
+# Those that may follow 客服, 给, 联系 … directly: the others begin too many words there.
+_WEAK = "".join(surname for surname in _FAIRLY_COMMON if surname not in "管于高方白石金关任时常温")
+_COMPOUND = (
+    "欧阳|上官|司马|诸葛|东方|皇甫|尉迟|公孙|令狐|慕容|司徒|夏侯|端木|独孤|南宫|百里|呼延|宇文|闻人|鲜于|轩辕|澹台"
+)
+# Characters that follow a name rather than belong to one.
+_NOT_GIVEN = (
+    "的是要想在我你他她它买说电手住来去有不了和与先女小今昨这那请给投反家号地订联身因就已很还也到从把被让"
+    "对等没会能可以下上打报退换申咨求希个位们吗呢吧啊呀客员级户单机答签留改拒催推代做收发修写叫"
+)
+# Characters that end what names a number: 农行卡 6228….
+_NO_LAST = "号是卡证车牌在单码机话箱信址到给打寄退了吧"
+_GIVEN = rf"(?:(?![{_NOT_GIVEN}])[一-龥])"
+_NAME = rf"(?:(?:{_COMPOUND})[一-龥]{_GIVEN}?|[{SURNAMES}][一-龥]{_GIVEN}?)"
+# Names of other peoples are written with a dot between their parts.
+_FOREIGN = (
+    "阿艾买提古丽努尔木江汗别克格热合吾帕玛依萨拉卡巴哈力甫图荪库尼亚孜迪达娜肉司衣明麦海塔西牙生吐逊曼班罕穆默德玉素"
+    "赛凯沙吉约翰斯特都日娅兰卜杜杰布乌买马依力山胡加奴维祖农坎白斯扎桑莎茹仙姆"
+)
+_DOTTED = (
+    rf"[{_FOREIGN}]{{2,8}}[·•・][{_FOREIGN}]{{2,8}}?(?:[·•・][{_FOREIGN}]{{2,8}}?)?"
+    r"(?=先生|女士|小姐|太太|师傅|[的说要在被反和]|[^一-龥·•・]|$)"
+)
+_TIBETAN_UIGHUR = "扎西|卓玛|央金|才旦|才让|多吉|格桑|尼玛|达瓦|次仁|旺堆|索朗"
+    "|阿依|古丽|买买提|麦麦提|艾力|阿卜杜|艾买提|帕提|热合|努尔"
+_LATIN = r"[A-Z][A-Za-z]{1,12}\s[A-Z][A-Za-z]{1,14}(?![A-Za-z])"
+_EDGE = rf"[\s，。！？；、,.!?;:：（）()~～\d\[{HIDDEN}]"
+_END = rf"(?=$|{_EDGE})"
+_START = rf"(?:(?<=^)|(?<={_EDGE}))"
+
+_CONTEXT = (
+    "我叫|名叫|[他她妈爸公婆儿子傅]叫|叫做|姓名|名字|户名|机主|抬头|署名|收[件货]信息|收(?=[：:])"
+    "|(?:联系|收货|收件|签收|代收|收款|付款|寄件|发件|持卡|下单|购买|预约|报修|登记|投保|持证|开票)人"
+)
+_ROLE_CONTEXT = "户主|业主|(?:申请|投诉|经办|当事|委托|负责)人"
+_NAMED = r"(?:个人|是|为|叫|改成|改为|写的?是?|填的?是?|登记的?是?|留的?是?|：|:|\s)"
+_RELATIVE = (
+    "老公|老婆|爱人|[我她他]先生|[我他]太太|妈妈?|爸爸?|女儿(?!童)|儿子|母亲|父亲|朋友|同事|师傅|维修工|安装工|送货员|快递员|客服|专员|店长|保安"
+    "|客户|用户|会员|买家|卖家|业主|负责人|投诉|联系|发票给|退给|开给|请找|转告|给|付款账户"
+)
+_TITLE = "先生(?!成)|女士(?!专用|洗)|小姐(?!姐)|太太|老师"
+_LIGHT_TITLE = "师傅|经理|阿姨|大姐|大哥|大叔|[哥姐总](?=$|[，,帮的说也])"
+
+
+@cache
+def _segmenter() -> rjieba.Jieba:
+    import rjieba
+
+    return rjieba.Jieba()
+
+
+def _is_no_word(match: re.Match[str]) -> bool:
+    """Whether the dictionary knows what begins there as nothing but a name (rjieba, jieba's dictionary)."""
+    start = match.start("v")
+    word, part_of_speech = _segmenter().tag(match.string[start : start + 8])[0]
+    return len(word) < 2 or part_of_speech.startswith("nr") or len(word) > len(match["v"])
+
+
+def _is_name_itself(match: re.Match[str]) -> bool:
+    """Whether the dictionary knows the very value as nothing but a name: 任何 and 周末 are none."""
+    value = match["v"]
+    if len(value) == 1:
+        return True
+    word, part_of_speech = _segmenter().tag(value)[0]
+    return word != value or part_of_speech.startswith(("nr", "ns"))
+
+
+def _is_new(match: re.Match[str]) -> bool:
+    """Whether the dictionary doesn't know the value, or knows it as a name, or three characters as two words."""
+    value = match["v"]
+    return len(value) > 2 and not _segmenter().has_word(value) or _is_name_itself(match)
+
+
+def _is_tagged(match: re.Match[str]) -> bool:
+    """Whether the tagger takes the very value for a name, knowing what follows."""
+    start = match.start("v")
+    word, part_of_speech = _segmenter().tag(match.string[start : start + 10])[0]
+    return word == match["v"] and part_of_speech.startswith(("nr", "ns")) and not _segmenter().has_word(word)
+
+
+_ANY = rf"(?:{_CONTEXT}|{_ROLE_CONTEXT})"
+_INTRODUCED = r"(?:我是|本人(?:是|叫)?|这里是)\s?"
+_TITLED = r"(?<![感谢多语])(?<!主(?=任))(?!谢谢|感谢|多谢|华为)"
+_FAIRLY = rf"(?=[{_FAIRLY_COMMON}]|{_COMPOUND})"
+_WEAKLY = rf"(?=[{_WEAK}]|{_COMPOUND})"
+_BARE = rf"(?:(?:{_COMPOUND})[一-龥]{{1,2}}|[{SURNAMES}][一-龥]{{1,2}})(?<![{_NO_LAST}])"
+
+
+def _names(pattern: str, check: Callable[[re.Match[str]], bool] | None = None) -> Rule:
+    return rule("姓名", pattern, check)
+
+
+# Groups of rules, each behind the sign without which none of them finds anything (RE2 syntax: Arrow searches with it).
+GROUPS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    (
+        f"{_CONTEXT}|{_ROLE_CONTEXT}".replace("(?=[：:])", "[：:]"),
+        (
+            _names(rf"{_ANY}{_NAMED}{{0,4}}(?P<v>{_LATIN})"),
+            _names(rf"{_ANY}{_NAMED}{{0,4}}(?P<v>{_DOTTED})"),
+            _names(
+                rf"(?:{_CONTEXT}){_NAMED}{{0,4}}(?P<v>(?:{_TIBETAN_UIGHUR})[一-龥]{{0,4}}?)(?=$|{_EDGE}|[被的在说写])"
+            ),
+            _names(rf"(?:{_CONTEXT}){_NAMED}{{0,4}}(?P<v>[一-龥]{{2}}(?:{_TIBETAN_UIGHUR})){_END}"),
+            _names(rf"{_ANY}{_NAMED}{{1,4}}(?P<v>[{SURNAMES}][一-龥]{{1,2}}){_END}", _is_no_word),
+            _names(rf"{_ANY}(?P<v>[{_FAIRLY_COMMON}][一-龥]{{1,2}}){_END}", _is_no_word),
+            _names(rf"(?:{_CONTEXT}){_NAMED}{{1,4}}(?P<v>{_NAME})"),
+            _names(rf"(?:{_CONTEXT})(?P<v>{_FAIRLY}{_NAME})"),
+            _names(rf"(?:{_ROLE_CONTEXT})(?:姓名)?[：:]\s*(?P<v>{_NAME})"),
+        ),
+    ),
+    (rf"[{_FOREIGN}][·•・][{_FOREIGN}]", (_names(rf"(?<![·•・一-龥]){_DOTTED}"),)),
+    (
+        "我是|本人|这里是|[我他她人贵]姓",
+        (
+            _names(
+                rf"{_INTRODUCED}(?P<v>(?!常客|安装|高级|黄金|白金|金牌|新|老客|应届|顾客|单位|住户|商户){_NAME})"
+                rf"(?={_EDGE}|$|的家属)"
+            ),
+            _names(rf"(?:[我他她]|免贵|本人)姓(?P<v>[{SURNAMES}]|{_COMPOUND}){_END}"),
+        ),
+    ),
+    (
+        "先生|女士|小姐|太太|老师",
+        (
+            _names(
+                rf"{_TITLED}(?P<v>(?:{_COMPOUND})(?:[一-龥]{_GIVEN}?)??|[{_FAIRLY_COMMON}](?:[一-龥]{_GIVEN}?)??)"
+                rf"(?={_TITLE})(?<![的是找位个名])",
+                _is_name_itself,
+            ),
+        ),
+    ),
+    (
+        "师傅|经理|阿姨|大姐|大哥|大叔|[哥姐总]",
+        (_names(rf"{_TITLED}(?P<v>[{_COMMON}石左龙黎陶汤](?:{_GIVEN}{{1,2}})?)(?={_LIGHT_TITLE})", _is_name_itself),),
+    ),
+    (
+        rf"(?:{_RELATIVE.replace('(?!童)', '')})[叫是]?(?:[{_WEAK}]|{_COMPOUND})",
+        (_names(rf"(?:{_RELATIVE})[叫是]?(?P<v>{_WEAKLY}.{_GIVEN}{{1,2}})", _is_no_word),),
+    ),
+    (
+        "——|署名|敬礼|谢谢",
+        (
+            _names(rf"(?:——|署名|敬礼)[！!，。：:\s]{{0,3}}(?P<v>{_NAME})(?=$|\s)"),
+            _names(rf"谢谢[！!，。：:\s]{{1,3}}(?P<v>{_NAME})$", _is_no_word),
+        ),
+    ),
+    (rf"^[{SURNAMES}][一-龥]{{2}}[，,]", (_names(rf"^(?P<v>[{SURNAMES}][一-龥]{{2}})(?=[，,])", _is_tagged),)),
+)
+# A name that begins the text, right before something that was found already.
+BEFORE_HIDDEN = _names(rf"^(?P<v>{_BARE})[，,\s]{{1,2}}(?=[{HIDDEN}])", _is_new)
