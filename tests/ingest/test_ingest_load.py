@@ -84,7 +84,7 @@ def test_nothing_personal_reaches_warehouse_or_quarantine(company: Company) -> N
         assert secret not in everything, secret
     assert company.rows("select count(*) as n from quarantine.customers") == [{"n": 2}]
     shown = company.rows("select value, payload from quarantine.tickets")[0]
-    assert shown["value"] == "[手机号]"
+    assert shown["value"] == "[手机号1]"
     assert company.rows("select customer_ref from raw.customers")[0]["customer_ref"] in shown["payload"]
 
 
