@@ -53,8 +53,10 @@ _DOTTED = (
     rf"[{_FOREIGN}]{{2,8}}[·•・][{_FOREIGN}]{{2,8}}?(?:[·•・][{_FOREIGN}]{{2,8}}?)?"
     r"(?=先生|女士|小姐|太太|师傅|[的说要在被反和]|[^一-龥·•・]|$)"
 )
-_TIBETAN_UIGHUR = "扎西|卓玛|央金|才旦|才让|多吉|格桑|尼玛|达瓦|次仁|旺堆|索朗"
+_TIBETAN_UIGHUR = (
+    "扎西|卓玛|央金|才旦|才让|多吉|格桑|尼玛|达瓦|次仁|旺堆|索朗"
     "|阿依|古丽|买买提|麦麦提|艾力|阿卜杜|艾买提|帕提|热合|努尔"
+)
 _LATIN = r"[A-Z][A-Za-z]{1,12}\s[A-Z][A-Za-z]{1,14}(?![A-Za-z])"
 _EDGE = rf"[\s，。！？；、,.!?;:：（）()~～\d\[{HIDDEN}]"
 _END = rf"(?=$|{_EDGE})"
@@ -100,7 +102,7 @@ def _is_name_itself(match: re.Match[str]) -> bool:
 def _is_new(match: re.Match[str]) -> bool:
     """Whether the dictionary doesn't know the value, or knows it as a name, or three characters as two words."""
     value = match["v"]
-    return len(value) > 2 and not _segmenter().has_word(value) or _is_name_itself(match)
+    return (len(value) > 2 and not _segmenter().has_word(value)) or _is_name_itself(match)
 
 
 def _is_tagged(match: re.Match[str]) -> bool:
