@@ -26,6 +26,13 @@ from ingest.tables import QUARANTINE
 ORIGIN = "_origin"
 COMPLETE = "_complete"
 DELETED_HASH = "deleted:"
+# What a quarantined row's payload holds besides its fields.
+DELIVERED_AT = "_delivered_at"
+DELETION = "_deletion"
+FORMATS = "_formats"
+MASKED = "_masked"
+SHAPE = "_shape"
+ZONE = "_timezone"
 _TOMBSTONE = "_tombstone"
 _NEVER = pa.scalar(0, pa.timestamp("us"))
 _CHANGED_AT_REMEDY = "write YYYY-MM-DD HH:MM:SS, with +08:00 where the zone differs; or remove `changed_at`"
@@ -98,7 +105,8 @@ def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
     rows = rows.append_column("_extra", extra)
     if tombstones is not None:
         rows = rows.append_column(_TOMBSTONE, pa.array(tombstones))
-    bad_keys, keyless = _keys_of(rows.filter(pa.array(~good)), entity)
+    bad = rows if not good.any() else rows.filter(pa.array(~good))
+    bad_keys, keyless = _keys_of(bad, entity)
     rows = rows if good.all() else rows.filter(pa.array(good))
     rows, doubled = _newest_of_each_key(rows, entity)
     living, dead = rows, rows.slice(0, 0)
@@ -106,7 +114,7 @@ def prepare(given: TextRows, batch: Batch, masker: Masker) -> Prepared:
         is_dead = rows.column(_TOMBSTONE)
         rows = rows.drop_columns([_TOMBSTONE])
         living, dead = rows.filter(pc.invert(is_dead)), rows.filter(is_dead)
-    quarantined = _quarantine_rows(given, masked, faults, fault_of_row, batch)
+    quarantined = _quarantine_rows(given, masked, bad, faults, fault_of_row, batch)
     unregistered = {
         name: Counter({mask_text(value): number for value, number in values.items()})
         for name, values in converted.unregistered.items()
@@ -230,38 +238,70 @@ def row_hashes(rows: pa.Table) -> pa.Array:
 
 
 def _quarantine_rows(
-    given: TextRows, masked: pa.Table, faults: Sequence[Fault], fault_of_row: np.ndarray[Any, Any], batch: Batch
+    given: TextRows,
+    masked: pa.Table,
+    bad: pa.Table,
+    faults: Sequence[Fault],
+    fault_of_row: np.ndarray[Any, Any],
+    batch: Batch,
 ) -> pa.Table:
+    """``bad``: the typed rows of those that have a fault, in their order."""
     positions = np.flatnonzero(fault_of_row >= 0)
     chosen = pa.array(positions)
+    signs = bad.select([ORIGIN, "_delivered_at", "_extra"]).to_pylist()
+    is_deletion = bad.column(_TOMBSTONE).to_pylist() if _TOMBSTONE in bad.column_names else [False] * len(signs)
     details = zip(
         masked.take(chosen).to_pylist(),
-        given.origins.take(chosen).to_pylist(),
+        signs,
+        is_deletion,
+        row_keys(bad, batch.entity).to_pylist(),
         given.row_numbers.take(chosen).to_pylist(),
-        given.delivered_at.take(chosen).to_pylist(),
         fault_of_row[positions].tolist(),
         strict=True,
     )
     rows = []
-    for values, origin, number, delivered_at, index in details:
+    for values, sign, deletes, key, number, index in details:
         fault = faults[index]
-        payload = payload_of(values, batch.entity, batch.zone, delivered_at)
+        payload = payload_of(values, batch.entity, batch.zone, sign["_delivered_at"], batch.formats)
+        if deletes:
+            payload[DELETION] = "true"
+        if sign["_extra"] is not None:
+            payload["_extra"] = sign["_extra"]
         value = payload.get(fault.field)
-        rows.append(_row(batch, origin, number, fault.rule, fault.field, value, fault.remedy, _json(payload)))
+        row = _row(batch, sign[ORIGIN], number, fault.rule, fault.field, value, fault.remedy, _json(payload))
+        rows.append(row | {"row_key": key, "delivered_at": sign["_delivered_at"]})
     return quarantine_table(rows)
 
 
+def row_keys(rows: pa.Table, entity: Entity) -> pa.ChunkedArray:
+    """The key of each row within its source as one text; NULL where a part of it is."""
+    texts = [pc.cast(rows.column(name), pa.string()) for name in entity.key]
+    return pc.binary_join_element_wise(*texts, _SEPARATOR, null_handling="emit_null")
+
+
 def payload_of(
-    values: Mapping[str, str | None], entity: Entity, zone: str, delivered_at: datetime | None
+    values: Mapping[str, str | None],
+    entity: Entity,
+    zone: str,
+    delivered_at: datetime | None,
+    formats: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """What is kept of a rejected row. A value that slipped into the wrong column is searched for personal data too."""
+    """What is kept of a rejected row. A value that slipped into the wrong column is searched for personal data too;
+    ``_masked`` names the fields that such a find has changed, which must not be loaded like that."""
     payload = {}
+    changed = []
     for name, value in values.items():
         if value is not None:
             payload[name] = value if entity.field(name).personal else mask_text(value)
-    payload["_timezone"] = zone
+            if payload[name] != value:
+                changed.append(name)
+    payload[ZONE] = zone
+    if formats:
+        payload[FORMATS] = _json(formats)
+    if changed:
+        payload[MASKED] = ",".join(changed)
     if delivered_at is not None:
-        payload["_delivered_at"] = delivered_at.isoformat()
+        payload[DELIVERED_AT] = delivered_at.isoformat()
     return payload
 
 
@@ -270,7 +310,7 @@ def broken_line_rows(broken: Sequence[BrokenLine], origin: str, batch: Batch) ->
     return quarantine_table(
         [
             _row(
-                batch, origin, line.row_number, line.rule, None, None, line.remedy, _json({"_shape": shape(line.text)})
+                batch, origin, line.row_number, line.rule, None, None, line.remedy, _json({SHAPE: shape(line.text)})
             )
             for line in broken
         ]
@@ -306,7 +346,6 @@ def _row(
         "remedy": remedy,
         "payload": payload,
         "quarantined_at": batch.loaded_at,
-        "replayed_at": None,
     }
 
 
@@ -315,10 +354,13 @@ def _json(payload: Mapping[str, str]) -> str:
 
 
 def quarantine_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Rows with their permanent ids: the same bad row of the same origin has the same id in every load."""
+    """Rows with their permanent ids: the same bad row of the same origin has the same id in every load, whenever it is
+    delivered."""
     seen: Counter[str] = Counter()
     for row in rows:
-        content = _SEPARATOR.join(str(row[name]) for name in ("source", "entity", "origin", "rule", "field", "payload"))
+        payload = _json({name: value for name, value in json.loads(row["payload"]).items() if name != DELIVERED_AT})
+        parts = [str(row[name]) for name in ("source", "entity", "origin", "rule", "field")]
+        content = _SEPARATOR.join([*parts, payload])
         seen[content] += 1
         row["quarantine_id"] = blake2b(f"{content}{_SEPARATOR}{seen[content]}".encode(), digest_size=12).hexdigest()
     return pa.Table.from_pylist(rows, schema=QUARANTINE)

@@ -82,6 +82,8 @@ QUARANTINE = pa.schema(
         # The row's key in raw (NULL where it can't be read), and of a row that was in raw its hash there.
         pa.field("row_key", pa.string()),
         pa.field("row_hash", pa.string()),
+        # The version by which it competes with other rows of its key, as raw's _delivered_at.
+        pa.field("delivered_at", _INSTANT),
     ]
 )
 

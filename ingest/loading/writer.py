@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.configuration import StreamTable
 from ingest.connectors.delivery import utc_now
@@ -18,6 +19,7 @@ from ingest.loading.kept import keep_stored
 from ingest.loading.plan import TablePlan
 from ingest.loading.report import Counts, LoadReport
 from ingest.loading.stage import Portion
+from ingest.loading.standing import Standing
 from ingest.prepare import ORIGIN
 from warehouse.connection import Warehouse
 
@@ -35,9 +37,10 @@ class TableWriter:
         self._counts: dict[str, Counts] = {}
         self._cleared: set[str] = set()
         self._newest: datetime | None = None
-        self._unreadable: list[pa.Table] = []
+        self._not_merged: list[pa.Table] = []
         self._keyless = 0
         self._erased: Erased | None = None
+        self._standing: Standing | None = None
         self._unknown_tombstones = 0
 
     def write(self, warehouse: Warehouse, portion: Portion) -> None:
@@ -50,6 +53,16 @@ class TableWriter:
         if portion.absent_fields:
             rows = keep_stored(warehouse, rows, entity, portion.absent_fields)
         rows = self._without_erased(warehouse, rows)
+        standing = self._standing = self._standing or Standing(warehouse, self.plan.batch.source, entity)
+        given = rows
+        rows, rejected, corrected = standing.part(given)
+        if self.plan.table.snapshot and corrected:
+            left = pc.invert(pc.is_in(given.column("_row_hash"), rows.column("_row_hash").combine_chunks()))
+            self._not_merged.append(given.filter(left).select(list(entity.key)))
+        for origin, number in rejected.items():
+            self._of(origin).quarantined += number
+        for origin, number in corrected.items():
+            self._of(origin).unchanged += number
         merged = warehouse.merge_labelled(
             "raw", entity.name, rows, ("_source", *entity.key), ORIGIN, version="_delivered_at"
         )
@@ -65,12 +78,14 @@ class TableWriter:
             self._unknown_tombstones += unknown
             for origin, each in buried.items():
                 self._counts[origin] = self._of(origin) + each
-        for rejected in (portion.broken, prepared.quarantined):
-            self._quarantine(warehouse, rejected)
+        for bad in (portion.broken, prepared.quarantined):
+            self._quarantine(warehouse, bad)
+        standing.add(prepared.quarantined)
+        standing.settle(warehouse, rows)
         self._newest = max(filter(None, (self._newest, portion.delivered_at)))
         self._keyless += prepared.keyless + portion.broken.num_rows
         if self.plan.table.snapshot:
-            self._unreadable.append(prepared.unreadable)
+            self._not_merged.append(prepared.unreadable)
 
     def finish(self, warehouse: Warehouse, is_complete: bool) -> None:
         """Close the books of all portions so far. ``is_complete``: they are all that the source holds.
@@ -83,7 +98,7 @@ class TableWriter:
                     f"{self._keyless} row(s) have no readable key, so nothing was taken for deleted; correct them"
                 )
             else:
-                deleted = end_snapshot(warehouse, self.plan, self._newest, self._unreadable)
+                deleted = end_snapshot(warehouse, self.plan, self._newest, self._not_merged)
                 self._of(self.plan.origin).deleted += deleted
         if not self._counts:
             self._of(self.plan.origin)
