@@ -28,7 +28,8 @@ _REPLY_MARK = re.compile(
     r"^\s*(?:(?:re|fw|fwd|aw|回复|回覆|答复|答覆|转发|轉發|轉寄)\s*(?:\[\d+\]|\(\d+\))?\s*[:：]\s*)+", re.I
 )
 _AUTO_SUBJECT = re.compile(
-    r"^\s*(?:自动回复|自动回覆|自动答复|外出自动答复|休假自动回复|auto(?:matic)?[- ]?reply|auto:|out of (?:the )?office)",
+    r"^\s*(?:自动回复|自动回覆|自动答复|外出自动答复|休假自动回复"
+    r"|auto(?:matic)?[- ]?reply|auto:|out of (?:the )?office)",
     re.I,
 )
 _BOUNCE_SUBJECT = re.compile(
@@ -155,14 +156,28 @@ def decoded_text(content: bytes, charset: str | None) -> str:
     GB2312 stands for GB18030, its superset, and mailers that know no better declare Latin or nothing at all.
     """
     name = (charset or "").strip("\"' ").casefold()
-    candidates = ["gb18030"] if name in _GB else [] if name in _LATIN | _ASCII else [name]
-    candidates += ["utf-8", "gb2312", *(["latin-1"] if name in _LATIN else ["gb18030"])]
+    if name in _GB:
+        # UTF-8 taken for GBK reads as rare characters, which common Chinese hasn't.
+        candidates = ["gb2312", "utf-8", "gb18030"]
+    elif name in _LATIN | _ASCII:
+        # 漏水 in GB2312 is valid UTF-8 by chance, but for characters that no Chinese text has.
+        candidates = ["utf-8", "gb2312"] if _reads_as_chinese(content) else ["gb2312", "utf-8"]
+        candidates.append("latin-1" if name in _LATIN else "gb18030")
+    else:
+        candidates = [name, "utf-8", "gb18030"]
     for candidate in candidates:
         try:
             return content.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
     return content.decode("utf-8", "replace")
+
+
+def _reads_as_chinese(content: bytes) -> bool:
+    try:
+        return any(character >= "\u0800" for character in content.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _addresses(value: object) -> list[str]:

@@ -10,7 +10,7 @@ _LABEL = (
 )
 _HEAD_LABEL = re.compile(r"^[>\s*]*(?:发件人|寄件者|寄件人|From)\s*\**\s*[:：]", re.IGNORECASE)
 _HEADER_LINE = re.compile(rf"^[>\s*]*{_LABEL}\s*\**\s*[:：]", re.IGNORECASE)
-# -----原始邮件-----, ------------------ 原始邮件 ------------------, ----- Original Message -----, ---- 回复的原邮件 ----
+# -----原始邮件-----, ------ 原始邮件 ------, ----- Original Message -----, ---- 回复的原邮件 ----
 _RULE = re.compile(
     r"^[>\s]*[-_—=]{2,}\s*(?:回复的?原?邮件|转发的?邮件(?:信息)?|原始?邮件(?:信息)?|原件"
     r"|Original\s+(?:Message|Email)|Forwarded\s+Message|Repl(?:y|ied)\s+Message)\s*[-_—=]*\s*$",
