@@ -88,18 +88,18 @@ def _replace(
     warehouse.append("raw", entity.name, rows)
 
 
-def end_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime, unreadable: Sequence[pa.Table]) -> int:
+def end_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime, not_merged: Sequence[pa.Table]) -> int:
     """Mark what the newest full delivery no longer holds; returns how many rows.
 
     Every row of a full delivery got its instant as version, also where nothing else changed, so the rows with an older
-    version are those that it lacks. ``unreadable`` are keys that it held in rows that broke the contract. Raises
+    version are those that it lacks. ``not_merged`` are keys that it held in rows that didn't get there. Raises
     :class:`SourceError` where more than half of the living rows (and over 100) would go.
     """
     entity, source = plan.batch.entity, plan.batch.source
     known = warehouse.rows(f"select max(_delivered_at) as at from raw.{entity.name} where _source = '{source}'")
     newest = max(filter(None, (known[0]["at"], at)))
     if at == newest:
-        _touch(warehouse, plan, at, unreadable)
+        _touch(warehouse, plan, at, not_merged)
     gone = (
         f"_source = '{source}' and _deleted_at is null"
         f" and (_delivered_at is null or _delivered_at < timestamp '{newest:%Y-%m-%d %H:%M:%S.%f}')"
@@ -124,9 +124,9 @@ def end_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime, unreadable
     return int(counted["gone"])
 
 
-def _touch(warehouse: Warehouse, plan: TablePlan, at: datetime, unreadable: Sequence[pa.Table]) -> None:
-    """Rows whose newest version broke the contract were delivered all the same."""
-    keys = pa.concat_tables(unreadable)
+def _touch(warehouse: Warehouse, plan: TablePlan, at: datetime, not_merged: Sequence[pa.Table]) -> None:
+    """Rows whose newest version broke the contract, or stands corrected, were delivered all the same."""
+    keys = pa.concat_tables(not_merged)
     if not keys.num_rows:
         return
     entity = plan.batch.entity

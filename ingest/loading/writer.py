@@ -42,10 +42,15 @@ class TableWriter:
         self._erased: Erased | None = None
         self._standing: Standing | None = None
         self._unknown_tombstones = 0
+        self._rows_before: int | None = None
+        self._loaded_before = 0
+        self._unexplained: list[str] = []
 
     def write(self, warehouse: Warehouse, portion: Portion) -> None:
         """Merge a portion; an older version never replaces a newer one."""
         entity, prepared = self.plan.batch.entity, portion.prepared
+        if self._rows_before is None:
+            self._rows_before, self._loaded_before = self._rows_in_raw(warehouse), self._loaded()
         self._clear_quarantine(warehouse, list(portion.fetched))
         for origin, number in portion.fetched.items():
             self._of(origin).fetched += number
@@ -105,6 +110,7 @@ class TableWriter:
         names = {**self.earlier, **self._counts}
         total = {name: self.earlier.get(name, Counts()) + self._counts.get(name, Counts()) for name in names}
         write_audit(warehouse, self.plan, total, None)
+        self._compare_with_raw(warehouse)
         batch = self.plan.batch
         self.warnings += self.plan.watch.finish(warehouse, batch.batch_id, batch.loaded_at)
 
@@ -118,7 +124,7 @@ class TableWriter:
         batch = self.plan.batch
         return LoadReport(
             batch.source, batch.entity.name, self.plan.origin, read=read, skipped=skipped, seconds=seconds,
-            warnings=warnings, **vars(total),
+            warnings=warnings, unexplained=tuple(self._unexplained), **vars(total),
         )  # fmt: skip
 
     def _without_erased(self, warehouse: Warehouse, rows: pa.Table) -> pa.Table:
@@ -133,6 +139,24 @@ class TableWriter:
             for origin, number in dropped.items():
                 self._of(origin).unchanged += number
         return kept
+
+    def _compare_with_raw(self, warehouse: Warehouse) -> None:
+        """``raw`` itself must have grown by what was counted as loaded."""
+        if self._rows_before is None:
+            return
+        grown, loaded = self._rows_in_raw(warehouse) - self._rows_before, self._loaded() - self._loaded_before
+        if grown != loaded:
+            entity = self.plan.batch.entity.name
+            self._unexplained.append(f"raw.{entity} grew by {grown:,} rows where {loaded:,} were counted as loaded")
+        self._rows_before = None
+
+    def _rows_in_raw(self, warehouse: Warehouse) -> int:
+        batch = self.plan.batch
+        counted = warehouse.rows(f"select count(*) as n from raw.{batch.entity.name} where _source = '{batch.source}'")
+        return int(counted[0]["n"])
+
+    def _loaded(self) -> int:
+        return sum(counts.loaded for counts in self._counts.values())
 
     def _of(self, origin: str) -> Counts:
         return self._counts.setdefault(origin, Counts())
