@@ -4,7 +4,9 @@
 with openings as (
     select
         hours.schedule_id,
+        hours.source,
         hours.timezone,
+        days.date_day,
         days.date_day + hours.opens_second * interval '1 second' as local_opens_at,
         days.date_day + hours.closes_second * interval '1 second' as local_closes_at
     from {{ ref("int_days") }} as days
@@ -14,7 +16,9 @@ with openings as (
     -- A make-up workday (调休) falls on a weekend. A schedule without hours for it works as on its first weekday.
     select
         hours.schedule_id,
+        hours.source,
         hours.timezone,
+        days.date_day,
         days.date_day + hours.opens_second * interval '1 second',
         days.date_day + hours.closes_second * interval '1 second'
     from {{ ref("int_days") }} as days
@@ -27,18 +31,31 @@ with openings as (
     )
 ),
 
+-- A source's schedule has holidays of its own, besides the statutory ones: nothing opens on them.
+kept as (
+    select openings.*
+    from openings
+    where not exists (
+        select 1
+        from {{ ref("stg_schedule_holidays") }} as holidays
+        where holidays.source = openings.source
+            and holidays.schedule_id = openings.schedule_id
+            and openings.date_day between holidays.starts_on and holidays.ends_on
+    )
+),
+
 changes as (
     select
         schedule_id,
         {{ to_utc("local_opens_at", "timezone") }} as changes_at,
         1 as opened
-    from openings
+    from kept
     union all
     select
         schedule_id,
         {{ to_utc("local_closes_at", "timezone") }},
         -1
-    from openings
+    from kept
     union all
     select
         schedules.schedule_id,

@@ -1,4 +1,4 @@
--- Which service hours applied to a ticket when; a schedule that the rules don't know is the default one. Each span
+-- Which service hours applied to a ticket when; a schedule that neither rules nor sources know is the default one. Each span
 -- knows the ticket's business seconds before it, so that time counts by the hours that applied when it passed.
 with default_schedule as (
     select min(schedule_id) as schedule_id
@@ -8,7 +8,7 @@ with default_schedule as (
 
 known as (
     select distinct schedule_id
-    from {{ ref("service_schedules") }}
+    from {{ ref("int_schedule_hours") }}
 ),
 
 changes as (
