@@ -70,6 +70,7 @@ class Warehouse(ABC):
 
     dialect: Literal["duckdb", "postgres"]
     _types: dict[pa.DataType, str]
+    _row_id: str
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -151,40 +152,51 @@ class Warehouse(ABC):
     ) -> dict[str | None, MergeCounts]:
         """Like :meth:`merge`, counted by the text column ``label`` of ``data``, which isn't stored."""
         target = f"{_quoted(schema)}.{_quoted(table)}"
-        columns = [name for name in data.column_names if name != label]
-        names = ", ".join(map(_quoted, columns))
+        names = ", ".join(_quoted(name) for name in data.column_names if name != label)
+        keys = ", ".join(f"s.{_quoted(k)}" for k in key)
         match = " AND ".join(f"t.{_quoted(k)} = s.{_quoted(k)}" for k in key)
         differs = f"t.{_quoted(compare)} IS DISTINCT FROM s.{_quoted(compare)}"
-        if version:
-            differs += f" AND (t.{_quoted(version)} IS NULL OR t.{_quoted(version)} <= s.{_quoted(version)})"
-        known = f"t.{_quoted(key[0])} IS NOT NULL"
+        stored, given_version = f"t.{_quoted(version or compare)}", f"s.{_quoted(version or compare)}"
+        may_replace = f"({stored} IS NULL OR {stored} <= {given_version})" if version else "TRUE"
+        # An equal row that was delivered again later must not lose to a delivery in between.
+        is_later = f"({stored} IS NULL OR {stored} < {given_version})" if version else "FALSE"
+        given = {row["values"]: row["counts"] for row in pc.value_counts(data.column(label)).to_pylist()}
+        if not data.num_rows:
+            return {}
         with self.transaction(), self._staged(data) as staged:
-            counted = self.rows(
-                f"SELECT s.{_quoted(label)} AS label, count(*) AS given,"
-                f" count(*) FILTER (WHERE {known} AND {differs}) AS updated,"
-                f" count(*) FILTER (WHERE {known} AND NOT ({differs})) AS unchanged"
-                f" FROM {staged} s LEFT JOIN {target} t ON {match} GROUP BY 1"
+            # The table is searched for the keys once only: without an index that means reading all its keys.
+            known_rows = (
+                f"SELECT {keys}, s.{_quoted(label)} AS _label, {given_version} AS _version, {self._row_id} AS _row,"
+                f" coalesce({differs} AND {may_replace}, FALSE) AS _is_replaced,"
+                f" coalesce(NOT ({differs}) AND {is_later}, FALSE) AS _is_confirmed"
+                f" FROM {staged} s JOIN {target} t ON {match}"
             )
-            if version:
-                # An equal row that was delivered again later must not lose to a delivery in between.
-                self.execute(
-                    f"UPDATE {target} AS t SET {_quoted(version)} = s.{_quoted(version)} FROM {staged} s"
-                    f" WHERE {match} AND t.{_quoted(compare)} = s.{_quoted(compare)}"
-                    f" AND (t.{_quoted(version)} IS NULL OR t.{_quoted(version)} < s.{_quoted(version)})"
+            with self._temporary(known_rows) as known:
+                counted = self.rows(
+                    "SELECT _label AS label, count(*) AS known, count(*) FILTER (WHERE _is_replaced) AS updated,"
+                    f" count(*) FILTER (WHERE _is_confirmed) AS confirmed FROM {known} GROUP BY 1"
                 )
-            if any(row["updated"] for row in counted):
-                self.execute(f"DELETE FROM {target} t USING {staged} s WHERE {match} AND {differs}")
-            if any(row["given"] > row["unchanged"] for row in counted):
-                self.execute(
-                    f"INSERT INTO {target} ({names}) SELECT {names} FROM {staged} s"
-                    f" WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {match})"
-                )
-        return {
-            row["label"]: MergeCounts(
-                row["given"] - row["updated"] - row["unchanged"], row["updated"], row["unchanged"]
-            )
-            for row in counted
-        }
+                if any(row["confirmed"] for row in counted):
+                    self.execute(
+                        f"UPDATE {target} AS t SET {_quoted(version or compare)} = k._version FROM {known} k"
+                        f" WHERE {self._same_row(key)} AND k._is_confirmed"
+                    )
+                if any(row["updated"] for row in counted):
+                    self.execute(
+                        f"DELETE FROM {target} t USING {known} k WHERE {self._same_row(key)} AND k._is_replaced"
+                    )
+                kept = sum(row["known"] - row["updated"] for row in counted)
+                if kept < data.num_rows:
+                    same_key = " AND ".join(f"k.{_quoted(k)} = s.{_quoted(k)}" for k in key)
+                    unless = f" WHERE NOT EXISTS (SELECT 1 FROM {known} k WHERE {same_key} AND NOT k._is_replaced)"
+                    self.execute(
+                        f"INSERT INTO {target} ({names}) SELECT {names} FROM {staged} s{unless if kept else ''}"
+                    )
+        counts = {name: MergeCounts(number, 0, 0) for name, number in given.items()}
+        for row in counted:
+            updated, unchanged = row["updated"], row["known"] - row["updated"]
+            counts[row["label"]] = MergeCounts(given[row["label"]] - row["known"], updated, unchanged)
+        return counts
 
     def select_matching(self, schema: str, table: str, keys: pa.Table) -> pa.Table:
         """The rows whose columns equal a row of ``keys`` (each key once)."""
@@ -209,6 +221,20 @@ class Warehouse(ABC):
     def _staged(self, data: pa.Table) -> Iterator[str]:
         """The rows as a temporary relation; yields its name."""
 
+    @contextmanager
+    def _temporary(self, select: str) -> Iterator[str]:
+        """The result of a query as a temporary table; yields its name."""
+        name = f"temporary_{uuid4().hex}"
+        self.execute(f"CREATE TEMPORARY TABLE {name} AS {select}")
+        if self.dialect == "postgres":
+            self.execute(f"ANALYZE {name}")
+        yield name
+        self.execute(f"DROP TABLE {name}")
+
+    @abstractmethod
+    def _same_row(self, key: Sequence[str]) -> str:
+        """SQL: the row ``t`` of a table is the one that ``k`` was found to be."""
+
 
 _LABEL = "_merge_label"
 
@@ -218,6 +244,7 @@ class DuckDBWarehouse(Warehouse):
 
     dialect = "duckdb"
     _types = _DUCKDB_TYPES
+    _row_id = "t.rowid"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
@@ -263,6 +290,9 @@ class DuckDBWarehouse(Warehouse):
     def lock(self, name: str) -> None:
         """Nothing to do: the file is locked."""
 
+    def _same_row(self, key: Sequence[str]) -> str:
+        return "t.rowid = k._row"
+
     def close(self) -> None:
         self.connection.close()
 
@@ -302,6 +332,7 @@ class PostgresWarehouse(Warehouse):
 
     dialect = "postgres"
     _types = _POSTGRES_TYPES
+    _row_id = "0"  # not used: the key has an index
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
@@ -343,6 +374,10 @@ class PostgresWarehouse(Warehouse):
 
     def lock(self, name: str) -> None:
         self.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
+
+    def _same_row(self, key: Sequence[str]) -> str:
+        # By key, not by ctid: another transaction may have moved the row meanwhile.
+        return " AND ".join(f"t.{_quoted(k)} = k.{_quoted(k)}" for k in key)
 
     def close(self) -> None:
         self.connection.close()
