@@ -10,6 +10,7 @@ import logging
 
 from huiyin.config import Settings
 from huiyin.interval import Interval
+from ingest.balance import check_balance
 from ingest.connectors.files.config import FileTable
 from ingest.errors import PartlyLoadedError, SourceError
 from ingest.loading.files import load_file_table
@@ -70,6 +71,9 @@ class _Loader:
             self._load_files(plans)
         else:
             self._load_streams(plans)
+        unexplained = [line for report in self._reports for line in report.unexplained]
+        with open_for_loading(self._load) as warehouse:
+            check_balance(warehouse, self._load.source.name, self._load.batch_id, unexplained)
         return self._reports, self._failures
 
     def _load_files(self, plans: list[TablePlan]) -> None:

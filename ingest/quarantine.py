@@ -311,6 +311,7 @@ class _Replay:
 
     def _load(self, warehouse: Warehouse, batch: Batch, group: Sequence[_Candidate]) -> None:
         entity, counts = batch.entity, self._counts(batch.source, batch.entity)
+        warehouse.lock(f"huiyin.raw.{batch.source}.{entity.name}")
         prepared, bad = _prepared(group, batch, self._masker)
         self._erased = self._erased or load_erased(warehouse, self._retention, utc_now())
         rows = anonymise(prepared.rows.drop_columns([ORIGIN]), entity, self._erased, self._masker)
@@ -418,6 +419,8 @@ def reject(
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
         with warehouse.transaction():
+            for source in sorted(set(keys.column("_source").to_pylist())):
+                warehouse.lock(f"huiyin.raw.{source}.{entity}")
             found = warehouse.select_matching("raw", entity, keys)
             if found.num_rows:
                 warehouse.merge(

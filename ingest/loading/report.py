@@ -26,7 +26,8 @@ class LoadReport:
 
     ``merged`` counts rows that replaced an older version of their key and rows that lost to a later one of the same
     delivery; ``skipped`` the files that were loaded before and haven't changed since; ``deleted`` the rows that were
-    found deleted upstream, by a tombstone (counted as merged or loaded too) or by their absence.
+    found deleted upstream, by a tombstone (counted as merged or loaded too) or by their absence. ``unexplained`` says
+    where ``raw`` itself doesn't agree with the counts, which is a defect.
     """
 
     source: str
@@ -42,3 +43,4 @@ class LoadReport:
     seconds: float
     warnings: tuple[str, ...] = ()
     deleted: int = 0
+    unexplained: tuple[str, ...] = ()
