@@ -255,7 +255,7 @@ def _hour_by_hour(instants: Instants, convert: Callable[[Instants], Instants]) -
         return convert(instants)
     starts = hours.astype("datetime64[us]")
     shifted = convert(starts)
-    ends: Instants = starts + _LAST_OF_HOUR
+    ends: Instants = (starts + _LAST_OF_HOUR).astype("datetime64[us]")
     is_steady = convert(ends) - shifted == _LAST_OF_HOUR
     result: Instants = shifted[position] + (instants - starts[position])
     changing = ~is_steady[position] & ~np.isnat(instants)

@@ -1,4 +1,8 @@
-"""Load one table of files: what changed since the last load, in one transaction."""
+"""Load one table of files: what changed since the last load.
+
+One transaction, or one for each million rows. What a load that was killed has committed by then is found unchanged by
+the next, which does all of it again.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,14 @@ from warehouse.connection import Warehouse
 
 _BAD_FILES_NAMED = 3
 _DAYS_NAMED = 5
+# DuckDB holds what a transaction writes in memory: about 70 MB a million rows.
+ROWS_PER_TRANSACTION = 1_000_000
 # Seconds that a file's time of change may count; it then fits into the day of its name.
 _SECONDS_OF_CHANGE = 2**32
 
 
 def load_file_table(warehouse: Warehouse, plan: TablePlan) -> LoadReport:
-    """Load the table's files; a bad file leaves nothing of them. Raises :class:`SourceError`."""
+    """Load the table's files; a bad one leaves nothing of its transaction. Raises :class:`SourceError`."""
     return _FileLoad(warehouse, plan).run()
 
 
@@ -45,26 +51,41 @@ class _FileLoad:
         self._skipped = 0
 
     def run(self) -> LoadReport:
-        with self._warehouse.transaction():
-            self._warehouse.lock(f"huiyin.raw.{self._plan.batch.source}.{self._plan.batch.entity.name}")
-            self._plan.watch.recall(self._warehouse)
-            faults: list[str] = []
-            for file in self._changed_files():
-                try:
-                    for portion in self._portions(file):
-                        if not faults:
-                            self._writer.write(self._warehouse, portion)
-                except SourceError as error:
-                    faults.append(str(error))
-                    if len(faults) == _BAD_FILES_NAMED:
-                        break
-            if faults:
-                raise SourceError("\n".join(faults))
-            for portion in self._stage.flush():
-                self._writer.write(self._warehouse, portion)
-            self._writer.finish(self._warehouse, is_complete=True)
-            write_state(self._warehouse, self._state)
+        portions, is_done = self._all_portions(), False
+        while not is_done:
+            with self._warehouse.transaction():
+                self._warehouse.lock(f"huiyin.raw.{self._plan.batch.source}.{self._plan.batch.entity.name}")
+                is_done = self._write_some(portions)
         return self._writer.report(time.monotonic() - self._started, self._skipped)
+
+    def _write_some(self, portions: Iterator[Portion]) -> bool:
+        """Write what fits into a transaction; whether that was the end, then with the account of all."""
+        rows = 0
+        for portion in portions:
+            self._writer.write(self._warehouse, portion)
+            rows += portion.prepared.rows.num_rows
+            if rows >= ROWS_PER_TRANSACTION:
+                return False
+        self._writer.finish(self._warehouse, is_complete=True)
+        write_state(self._warehouse, self._state)
+        return True
+
+    def _all_portions(self) -> Iterator[Portion]:
+        """Portions of all changed files; once a file is bad the others are only read to name their faults too."""
+        self._plan.watch.recall(self._warehouse)
+        faults: list[str] = []
+        for file in self._changed_files():
+            try:
+                for portion in self._portions(file):
+                    if not faults:
+                        yield portion
+            except SourceError as error:
+                faults.append(str(error))
+                if len(faults) == _BAD_FILES_NAMED:
+                    break
+        if faults:
+            raise SourceError("\n".join(faults))
+        yield from self._stage.flush()
 
     def _portions(self, file: files.FoundFile) -> Iterator[Portion]:
         for delivery in files.read_file(file, self._table, file.origin):
