@@ -56,7 +56,7 @@ def declare(company: Company, url: str, name: str = "crm", **table: Any) -> None
 def make(url: str, kind: str, name: str = "crm") -> Callable[[int | None], str]:
     """Make the table; returns how it writes a minute after the begin."""
     sql_type, at = KINDS[kind]
-    sql_type = sql_type.format(timestamp="datetime" if "mysql" in url else "instant")
+    sql_type = sql_type.format(timestamp="datetime" if "mysql" in url else "timestamp")
     run(url, f"create table {name} (no varchar(9), since varchar(20), team varchar(9), changed {sql_type} null)")
     return lambda minute: "null" if minute is None else at(minute)
 
