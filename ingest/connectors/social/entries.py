@@ -86,11 +86,10 @@ def _xml(body: bytes, content_type: str, url: str, name: str) -> Page:
     body = (
         re.sub(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", b"", body) if not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body
     )
-    parsed = feedparser.parse(
-        io.BytesIO(body), response_headers={"content-type": content_type, "content-location": url}
-    )
+    # Not told where the feed came from, feedparser leaves ids that are no address as they are.
+    parsed = feedparser.parse(io.BytesIO(body), response_headers={"content-type": content_type})
     page = Page()
-    if not parsed.entries and (parsed.bozo or not parsed.version):
+    if not parsed.entries and (parsed.bozo or not parsed.get("version")):
         raise SourceError(
             f"feed {name} is neither RSS, Atom nor JSON Feed; open its `url` in a browser: it may be a sign-in or an"
             " error page"
@@ -106,11 +105,11 @@ def _xml(body: bytes, content_type: str, url: str, name: str) -> Page:
         if link.get("rel") == "next" and link.get("href"):
             page.next_url = urljoin(url, link["href"])
     for entry in parsed.entries:
-        page.entries.append(_xml_entry(entry, name))
+        page.entries.append(_xml_entry(entry, url, name))
     return page
 
 
-def _xml_entry(entry: Any, name: str) -> Record:
+def _xml_entry(entry: Any, url: str, name: str) -> Record:
     body = (entry.get("content") or [None])[0] or entry.get("summary_detail") or {}
     title = entry.get("title_detail") or {}
     author = entry.get("author_detail") or {}
@@ -119,7 +118,7 @@ def _xml_entry(entry: Any, name: str) -> Record:
     return _record(
         name,
         identity=entry.get("id"),
-        link=entry.get("link"),
+        link=_address(entry.get("link"), url),
         title=_plain(title.get("value"), title.get("type") != "text/plain"),
         body=_plain(body.get("value"), body.get("type") != "text/plain"),
         author_id=author.get("href") or author.get("email") or handle,
@@ -140,8 +139,8 @@ def _feed_instant(entry: Any, key: str) -> str | None:
     text, parsed = dict.get(entry, key), dict.get(entry, f"{key}_parsed")
     if not isinstance(text, str) or not text.strip():
         return None
-    if not isinstance(parsed, time.struct_time):
-        return text.strip()
+    if not isinstance(parsed, time.struct_time) or re.match(r"\s*\d{4}\s*[/.年]", text):
+        return _instant(text)  # feedparser reads 2025年3月1日 as some day in November
     if _CST.search(text):
         return _instant(_CST.sub("+0800", text))
     return _wall(parsed) + ("Z" if _ZONE.search(text.strip()) else "")
@@ -287,6 +286,8 @@ def _instant(value: Any) -> str | None:
 
 def _mail_date(text: str) -> datetime | None:
     """An instant as RFC 5322 or Weibo's interface writes it (``Sat Mar 01 10:00:00 +0800 2025``)."""
+    if not re.match(r"[A-Za-z]{3}|\d{1,2} [A-Za-z]", text):
+        return None
     with contextlib.suppress(ValueError):
         return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
     with contextlib.suppress(ValueError):
