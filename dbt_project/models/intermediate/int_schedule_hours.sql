@@ -4,7 +4,7 @@
 with given as (
     select
         0 as place,
-        cast(null as {{ dbt.type_string() }}) as source,
+        cast(null as text) as source,
         schedule_id,
         is_default,
         timezone,

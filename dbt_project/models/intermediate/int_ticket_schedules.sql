@@ -1,5 +1,5 @@
--- Which service hours applied to a ticket when; a schedule that neither rules nor sources know is the default one. Each span
--- knows the ticket's business seconds before it, so that time counts by the hours that applied when it passed.
+-- Which service hours applied to a ticket when; a schedule that neither rules nor sources know is the default one. Each
+-- span knows the ticket's business seconds before it, so that time counts by the hours that applied when it passed.
 with default_schedule as (
     select min(schedule_id) as schedule_id
     from {{ ref("service_schedules") }}
