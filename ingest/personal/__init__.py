@@ -71,7 +71,8 @@ def _search(draft: Draft) -> None:
         places.hide_addresses(draft)
     _apply(draft, _NAMES)
     if draft.count:
-        draft.apply(names.BEFORE_HIDDEN)
+        for rule in names.BESIDE_HIDDEN:
+            draft.apply(rule)
         draft.hide_again("姓名")
 
 

@@ -16,10 +16,11 @@ _DASH = r"\-—–"
 # What stands between the name of a thing and its number.
 IS = rf"(?:号码?|编号|No\.?|是|为|叫|写成|[：:\s(（=#{_DASH}])"
 _GAP = rf"{IS}{{0,8}}"
-_NUMERAL = "零〇一二三四五六七八九幺两"
+_NUMERAL = "零〇一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖"
 
-_MOBILE_GROUPS = {(11,), (3, 4, 4), (3, 3, 5), (4, 4, 3), (3, 8), (7, 4), (4, 3, 4), (5, 6), (1,) * 11}
-_PREFIX = r"(?:(?:[(（]?(?:\+|00)[\s-]?86[)）]?|86)[\s-]{0,2})?"
+_MOBILE_GROUPS = {(11,), (3, 4, 4), (3, 3, 5), (4, 4, 3), (3, 8), (7, 4), (4, 3, 4), (5, 6), (1, 3, 3, 4), (1,) * 11}
+_PREFIX = r"(?:(?:[(（]?(?:\+|00)[\s-]?86[)）]?(?:\(0\))?|86)[\s-]{0,2})?"
+_BREAK = rf"[\s.·/~*＊_{_DASH}]"
 _HOTLINE = r"(?![48]00|9[56]\d)"
 _AREA = r"(?:10|2\d|[3-9]\d{2})"
 _EXTENSION = r"(?:\s?(?:[-#]|转|分机)\s?\d{1,5}(?!\d))?"
@@ -114,9 +115,10 @@ CARD_RULES = (
     ),
 )
 PHONE_RULES = (
+    rule("手机号", r"(?<!\d)1[3-9]\d{9}(?=(?:1[3-9]\d{9}){1,2}(?!\d))"),
     rule(
         "手机号",
-        rf"(?<![\d.])(?<![A-Za-z]-){_PREFIX}(?P<n>[(（]?1(?:[\s.·/{_DASH}]?[3-9])[)）]?(?:[\s.·/{_DASH}]?\d[)）]?){{9}})(?!\d)",
+        rf"(?<![\d.])(?<![A-Za-z]-){_PREFIX}(?P<n>[(（]?1(?:{_BREAK}?[3-9])[)）]?(?:{_BREAK}?\d[)）]?){{9}})(?!\d)",
         _is_mobile,
     ),
     rule(
@@ -130,19 +132,23 @@ PHONE_RULES = (
     ),
 )
 SPOKEN_RULES = (
-    rule("手机号", rf"(?<!\d)[幺一1][三四五六七八九3-9][{_NUMERAL}0-9]{{9}}(?![{_NUMERAL}0-9])", _is_spoken),
+    rule(
+        "手机号",
+        rf"(?<!\d)[幺一壹1][三四五六七八九叁肆伍陆柒捌玖3-9](?:[\s-]?[{_NUMERAL}0-9]){{9}}(?![{_NUMERAL}0-9])",
+        _is_spoken,
+    ),
 )
 LONG_RULES = (rule("单号", r"(?<![A-Za-z0-9.])\d{12,40}(?![A-Za-z0-9])", _is_long_number),)
 PLATE_RULES = (
     rule(
         "车牌",
-        rf"(?P<p>[{PROVINCES}])[A-HJ-NP-Z](?P<dot>[·•・.])?\s?"
+        rf"(?P<p>[{PROVINCES}])\s?[A-HJ-NP-Z](?P<dot>[·•・.-])?\s?"
         r"(?P<s>[A-HJ-NP-Z0-9]{2,3}[·•]?[A-HJ-NP-Z0-9]{2,3}(?:(?<=[A-HJ-NP-Z0-9]{4})[挂学警港澳])?)(?![A-Za-z0-9-])",
         _is_plate,
     ),
 )
 
 # RE2 syntax too: Arrow searches whole columns with these.
-DIGITS_SIGN = r"[0-9]{4}|[0-9][ .·/\-—–][0-9][ .·/\-—–][0-9]|[0-9]{3}[ .·/\-—–)）][0-9]{3}"
-SPOKEN_SIGN = rf"[{_NUMERAL}0-9]{{9}}"
-PLATE_SIGN = rf"[{PROVINCES}][A-HJ-NP-Z]"
+DIGITS_SIGN = r"[0-9]{4}|[0-9][ .·/~*＊_\-—–][0-9][ .·/~*＊_\-—–][0-9]|[0-9]{3}[ .·/~*＊_\-—–)）][0-9]{3}"
+SPOKEN_SIGN = rf"[{_NUMERAL}0-9]{{3}}[ -]?[{_NUMERAL}0-9]{{4}}[ -]?[{_NUMERAL}0-9]{{4}}"
+PLATE_SIGN = rf"[{PROVINCES}] ?[A-HJ-NP-Z]"
