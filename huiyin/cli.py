@@ -18,6 +18,7 @@ from huiyin.config import Settings, load_settings
 from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
 from huiyin.inbox_cli import inbox
+from huiyin.ingest_cli import drift_app, quarantine_app
 from huiyin.interval import Interval
 from improvement.cli import app as cards_app
 
@@ -34,6 +35,8 @@ app = typer.Typer(
         "Settings come from huiyin.toml and HUIYIN_* variables; `huiyin doctor` tells what is wrong with them."
     ),
 )
+app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contract: list, show, fix, replay.")
+app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
 
 

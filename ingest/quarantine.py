@@ -214,7 +214,8 @@ def _readable(
         if faults := [fault for fault in converted.faults if fault.field == name]:
             raise QuarantineError(f"{name}: {faults[0].rule}: {faults[0].remedy}; nothing was changed")
         text = text_column(converted.table.column(name))[0].as_py()
-        values[name] = f"{text}Z" if text is not None and entity.field(name).kind == "instant" else text
+        is_instant = text is not None and entity.field(name).kind == "instant"
+        values[name] = f"{text.removesuffix('.000000')}Z" if is_instant else text
     return values
 
 

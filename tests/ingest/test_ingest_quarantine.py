@@ -110,7 +110,7 @@ def test_a_fix_is_masked_checked_at_once_and_signed(duckdb_company: Company) -> 
     assert fix(settings, key, {"created_at": "2025年1月5日 中午12:00".replace("中午", "")}, "李工") is None
     shown = show(settings, key)
     assert "13800013800" not in repr(shown) and "C1" not in repr(shown["fixes"])
-    assert shown["fixes"]["created_at"] == "2025-01-05 04:00:00.000000Z"
+    assert shown["fixes"]["created_at"] == "2025-01-05 04:00:00Z"
     assert {entry["fixed_by"] for entry in shown["fix_log"]} == {"王工", "李工"}
     # Reading the very file again finds the same bad row; the fix stays with it.
     company.write("2025-01-05.csv", (company.folder / "2025-01-05.csv").read_text() + "bad again\n")
