@@ -25,6 +25,7 @@ PUBLIC_MARTS = (
     "dim_service_window",
     "fct_tickets",
     "fct_ticket_events",
+    "fct_ticket_links",
     "fct_sla",
     "fct_feedback",
     "fct_sentiment",

@@ -12,6 +12,15 @@
     cast(generate_series({{ from_on }}, {{ to_on }}, interval '1 day') as date)
 {%- endmacro %}
 
+{% macro integers_to(last) -%}
+    {#- A row for each of 1 … last. -#}
+    {{ return(adapter.dispatch("integers_to", "huiyin")(last)) }}
+{%- endmacro %}
+
+{% macro duckdb__integers_to(last) -%} cast(unnest(generate_series(1, {{ last }})) as integer) {%- endmacro %}
+
+{% macro postgres__integers_to(last) -%} generate_series(1, {{ last }}) {%- endmacro %}
+
 {% macro matches(text, pattern) -%}
     {#- Whether a text holds a pattern (POSIX subset that both engines know), upper and lower case alike. -#}
     {{ return(adapter.dispatch("matches", "huiyin")(text, pattern)) }}

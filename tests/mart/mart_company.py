@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from huiyin.config import PROJECT_ROOT, Settings
 from ingest.contract import ENTITIES
+from ingest.identity.tables import IDENTITY
 from warehouse.connection import open_warehouse
 from warehouse.handover import NLP_TABLES
 
@@ -83,6 +84,8 @@ def load(settings: Settings, rows: Mapping[str, Iterable[Mapping[str, Any]]]) ->
         for name, given in rows.items():
             if name in ENTITIES:
                 schema, key, place = ENTITIES[name].arrow_schema, ("_source", *ENTITIES[name].key), "raw"
+            elif name == "identity":
+                schema, key, place = IDENTITY, ("ref",), "raw"
             elif name in NLP_TABLES:
                 (schema, key), place = NLP_TABLES[name], "nlp"
             else:
@@ -122,6 +125,11 @@ def calendar(first: date, last: date) -> list[dict[str, Any]]:
         }
         for day in days
     ]
+
+
+def person(ref: str | None) -> str | None:
+    """Who is behind a ref of this company."""
+    return ref.removeprefix("openid of ") if ref else None
 
 
 def random_company(seed: int = 7, tickets: int = 500) -> Rows:
@@ -177,6 +185,8 @@ def random_company(seed: int = 7, tickets: int = 500) -> Rows:
             "merged_into_ticket_id": "0" if chance.random() < 0.04 else None,
             "is_test": chance.choice([True] + [False] * 20 + [None]),
         }
+        if ticket["customer_ref"] and number % 7 == 3:  # the channel knows the customer by something else
+            ticket["customer_ref"] = f"openid of {ticket['customer_ref']}"
         rows["tickets"].append(ticket)
         if chance.random() < 0.15 and number:
             twin = dict(rows["tickets"][-2])
@@ -274,6 +284,10 @@ def random_company(seed: int = 7, tickets: int = 500) -> Rows:
             }
         )
     rows["calendar_days"] = calendar(date(2023, 12, 1), date(2024, 12, 31))
+    rows["identity"] = [
+        {"ref": f"openid of {ref}", "person_ref": ref, "method": "same_wechat", "score": 0.99, "since": start}
+        for ref in customers
+    ]
     return rows
 
 

@@ -1,10 +1,48 @@
--- Spans of validity without gaps. The first one also serves what happened before it: a CRM seldom knows the past, and
--- a customer's earliest known tier is the best guess there.
+-- Spans of validity of one person without gaps. Who has several records in the CRM has the best tier of those valid then,
+-- the sum of their revenues, and the first record's place. The first span also serves what happened before it: a CRM
+-- seldom knows the past, and a customer's earliest known tier is the best guess there.
 with ranked as (
     select
+        customers.*,
+        coalesce(identity.person_ref, customers.customer_ref) as person_ref,
+        row_number() over (
+            partition by customers.customer_ref, customers.valid_from_at order by {{ bytewise("customers.source") }}
+        ) as source_rank
+    from {{ ref("stg_customers") }} as customers
+    left join {{ ref("stg_identity") }} as identity on customers.customer_ref = identity.ref
+),
+
+records as (
+    select
         *,
-        row_number() over (partition by customer_ref, valid_from_at order by {{ bytewise("source") }}) as source_rank
-    from {{ ref("stg_customers") }}
+        lead(valid_from_at) over (partition by customer_ref order by valid_from_at) as valid_to_at,
+        min(valid_from_at) over (partition by customer_ref) as known_from_at
+    from ranked
+    where source_rank = 1
+),
+
+starts as (
+    select distinct person_ref, valid_from_at from records
+),
+
+spans as (
+    select
+        starts.person_ref as customer_ref,
+        starts.valid_from_at,
+        {%- for column in ["tier", "segment", "region"] %}
+        (array_agg(records.{{ column }} order by
+            {%- if column == "tier" %} case when records.tier = 'vip' then 0 else 1 end,{% endif %}
+            records.known_from_at, {{ bytewise("records.customer_ref") }}
+        ) filter (where records.{{ column }} is not null))[1] as {{ column }},
+        {%- endfor %}
+        sum(records.annual_revenue) as annual_revenue,
+        min(records.since_on) as since_on
+    from starts
+    inner join records
+        on starts.person_ref = records.person_ref
+        and records.valid_from_at <= starts.valid_from_at
+        and (records.valid_to_at is null or records.valid_to_at > starts.valid_from_at)
+    group by starts.person_ref, starts.valid_from_at
 )
 
 select
@@ -24,5 +62,4 @@ select
     region,
     annual_revenue,
     since_on
-from ranked
-where source_rank = 1
+from spans

@@ -12,6 +12,7 @@ with known_tickets as (
 linked as (
     select
         feedback.*,
+        coalesce(identity.person_ref, feedback.customer_ref) as person_ref,
         coalesce(own.ticket_key, known_tickets.ticket_key) as ticket_key,
         case when feedback.kind in ('csat', 'survey') then
             {{ scaled("feedback.score", "coalesce(feedback.scale_min, 1)", "coalesce(feedback.scale_max, 5)", 1, 5) }}
@@ -22,6 +23,7 @@ linked as (
     from {{ ref("stg_feedback") }} as feedback
     left join {{ ref("stg_tickets") }} as own
         on feedback.source = own.source and feedback.ticket_id = own.ticket_id
+    left join {{ ref("stg_identity") }} as identity on feedback.customer_ref = identity.ref
     left join known_tickets on feedback.ticket_id = known_tickets.ticket_id
 )
 
@@ -32,7 +34,8 @@ select
     linked.kind,
     linked.ticket_key,
     linked.ticket_id,
-    coalesce(linked.customer_ref, tickets.customer_ref) as customer_ref,
+    coalesce(linked.person_ref, tickets.customer_ref) as customer_ref,
+    linked.customer_ref as source_customer_ref,
     customers.tier as customer_tier,
     customers.annual_revenue,
     coalesce(linked.channel, tickets.channel) as channel,
@@ -59,6 +62,6 @@ select
 from linked
 left join {{ ref("int_tickets") }} as tickets on linked.ticket_key = tickets.ticket_key
 left join {{ ref("int_customer_versions") }} as customers
-    on coalesce(linked.customer_ref, tickets.customer_ref) = customers.customer_ref
+    on coalesce(linked.person_ref, tickets.customer_ref) = customers.customer_ref
     and linked.created_at >= customers.serves_from_at
     and linked.created_at < customers.serves_to_at

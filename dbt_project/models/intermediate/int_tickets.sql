@@ -17,7 +17,8 @@ select
     tickets.source,
     tickets.ticket_id,
     cleaning.reason,
-    tickets.customer_ref,
+    coalesce(identity.person_ref, tickets.customer_ref) as customer_ref,
+    tickets.customer_ref as source_customer_ref,
     customers.tier as customer_tier,
     customers.segment as customer_segment,
     customers.annual_revenue,
@@ -57,8 +58,9 @@ inner join {{ ref("int_ticket_status") }} as status on tickets.ticket_key = stat
 inner join {{ ref("int_ticket_responses") }} as responses on tickets.ticket_key = responses.ticket_key
 left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
 left join {{ ref("problem_types") }} as types on subtypes.problem_subtype = types.problem_subtype
+left join {{ ref("stg_identity") }} as identity on tickets.customer_ref = identity.ref
 left join {{ ref("int_customer_versions") }} as customers
-    on tickets.customer_ref = customers.customer_ref
+    on coalesce(identity.person_ref, tickets.customer_ref) = customers.customer_ref
     and tickets.created_at >= customers.serves_from_at
     and tickets.created_at < customers.serves_to_at
 left join {{ ref("int_agent_versions") }} as agents

@@ -5,6 +5,7 @@ select
     kind,
     ticket_id,
     customer_ref,
+    source_customer_ref,
     customer_tier,
     channel,
     product,

@@ -5,6 +5,7 @@ select
     voices.ticket_id,
     voices.feedback_id,
     voices.customer_ref,
+    voices.source_customer_ref,
     voices.customer_tier,
     voices.annual_revenue,
     voices.channel,

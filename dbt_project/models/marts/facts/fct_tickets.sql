@@ -32,6 +32,7 @@ select
     tickets.source,
     tickets.ticket_id,
     tickets.customer_ref,
+    tickets.source_customer_ref,
     tickets.customer_tier,
     tickets.customer_segment,
     tickets.annual_revenue,

@@ -1,0 +1,4 @@
+select
+    ref,
+    person_ref
+from {{ source("raw", "identity") }}
