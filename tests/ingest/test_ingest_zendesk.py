@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zendesk_history import CHANNELS, DAY, GROUPS, OFFICE, STAFF, SUBTYPES, WORDS, History
 
-from huiyin.config import Settings
+from huiyin.config import PROJECT_ROOT, Settings
 from huiyin.interval import Interval
+from ingest.configuration import SourcesFileError
 from ingest.connectors import http
 from ingest.connectors.zendesk import reader
 from ingest.connectors.zendesk.config import STREAMS, ZendeskSource
@@ -319,3 +320,40 @@ def test_weekly_windows_cover_exactly_the_minutes_that_zendesk_counts(spans: lis
         day = window["iso_weekday"] % 7
         covered += range(day * 1440 + opens, day * 1440 + closes)
     assert sorted(covered) == sorted({minute for a, b in spans for minute in range(a, b)})
+
+
+def test_the_example_is_a_complete_sources_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = load_sources(Settings(var=tmp_path, sources=PROJECT_ROOT / "examples/zendesk.yml")).source("desk")
+    assert isinstance(source, ZendeskSource)
+    assert {table.stream for table in source.tables} == set(STREAMS)
+    assert source.translated("problem_subtype", "产品_漏水") == "product_leak"
+    assert source.tag_meaning("骚扰") == "spam"
+    monkeypatch.delenv("ZENDESK_API_TOKEN", raising=False)
+    with pytest.raises(SourceError, match="ZENDESK_API_TOKEN"):
+        reader.check(source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"base_url": None}, "either `subdomain` or `base_url`"),
+        ({"api_token": None}, "either `email` and `api_token`, or `auth`"),
+        ({"api_token": "plain-secret"}, r"write the secret as \$\{NAME\}"),
+        ({"ticket_fields": {"colour": "颜色"}}, "no ticket field 'colour'"),
+        ({"tables": [{"stream": "articles", "entity": "feedback"}]}, "no stream 'articles'"),
+        ({"time_zones": {"Peking": "Asia/Peking"}}, "'Asia/Peking' is no IANA time zone"),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_remedy(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    desk = Desk(tmp_path, FakeZendesk(HISTORY, END), "http://127.0.0.1:1", **given)
+    with pytest.raises(SourcesFileError, match=message) as caught:
+        load_sources(desk.settings)
+    assert "plain-secret" not in str(caught.value)
+
+
+def test_own_tables_replace_those_of_their_stream_only(tmp_path: Path) -> None:
+    table = {"stream": "users", "entity": "agents", "where": {"role": "admin"}, "columns": {"agent_ref": "id"}}
+    loaded = Desk(tmp_path, FakeZendesk(HISTORY, END), "http://127.0.0.1:1", tables=[table], without=["schedules"])
+    tables = load_sources(loaded.settings).source("desk").tables
+    assert [table.entity for table in tables if table.stream == "users"] == ["agents"]
+    assert {table.stream for table in tables} == set(STREAMS) - {"schedules"}
