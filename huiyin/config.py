@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     rules: Path | None = Field(None, description="folder of CSV business rules; default: the project's seeds")
     locale: Literal["zh", "en"] = "zh"
     timezone: str = Field("Asia/Shanghai", description="zone of local dates in the mart and of reports")
+    load_memory: str = Field(
+        "800MB", pattern=r"^\d+(\.\d+)?(MB|GB|MiB|GiB)$", description="what DuckDB may hold in memory while loading"
+    )
     mask_key: str = Field("", description="key of the pseudonyms; default: made once into var/mask.key")
     nlp: NlpSettings = NlpSettings()
     improvement: ImprovementSettings = ImprovementSettings()

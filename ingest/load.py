@@ -77,7 +77,7 @@ class _Loader:
         return self._reports, self._failures
 
     def _load_files(self, plans: list[TablePlan]) -> None:
-        with open_warehouse(self._load.settings) as warehouse:
+        with open_warehouse(self._load.settings, memory=self._load.settings.load_memory) as warehouse:
             ensure_tables(warehouse)
             for plan in plans:
                 try:

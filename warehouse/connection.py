@@ -454,9 +454,11 @@ def _disk_errors() -> Iterator[None]:
 
 @contextmanager
 def open_warehouse(
-    settings: Settings, read_only: bool = False, lock_wait_seconds: float = LOCK_WAIT_SECONDS
+    settings: Settings, read_only: bool = False, lock_wait_seconds: float = LOCK_WAIT_SECONDS, memory: str = ""
 ) -> Iterator[Warehouse]:
     """Open the configured warehouse, waiting up to ``lock_wait_seconds`` for another process to leave it.
+
+    ``memory`` bounds what DuckDB holds in memory, e.g. ``1GB`` (default: four fifths of the machine's).
 
     Raises :class:`WarehouseLockedError` when it stays locked, :class:`WarehouseError` when it can't be opened.
     """
@@ -466,7 +468,10 @@ def open_warehouse(
         if read_only and not file.exists():
             raise WarehouseError(f"there is no warehouse at {file} yet; run `huiyin run` first")
         file.parent.mkdir(parents=True, exist_ok=True)
-        warehouse = DuckDBWarehouse(_open_duckdb(file, read_only, lock_wait_seconds))
+        connection = _open_duckdb(file, read_only, lock_wait_seconds)
+        if memory:
+            connection.execute("SET memory_limit = $1", [memory])
+        warehouse = DuckDBWarehouse(connection)
     else:
         try:
             warehouse = PostgresWarehouse(psycopg.connect(settings.warehouse_url, autocommit=True))

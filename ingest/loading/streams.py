@@ -37,7 +37,9 @@ LOCK_WAIT_SECONDS = 3600.0
 @contextmanager
 def open_for_loading(load: Load) -> Iterator[Warehouse]:
     """The warehouse, when whoever has it open leaves it; with all tables."""
-    with open_warehouse(load.settings, lock_wait_seconds=LOCK_WAIT_SECONDS) as warehouse:
+    with open_warehouse(
+        load.settings, lock_wait_seconds=LOCK_WAIT_SECONDS, memory=load.settings.load_memory
+    ) as warehouse:
         ensure_tables(warehouse)
         yield warehouse
 
@@ -89,14 +91,23 @@ class _StreamLoad:
             zone=self._plans[0].batch.zone,
         )
         with open_spool(load.settings, load.source.name, stream) as spool:
-            try:
-                for delivery in reader_of(load.source).read_stream(load.source, stream, request):
-                    self._take(delivery, spool)
-                self._flush(spool)
-            except SourceError:
+            broken_off: SourceError | None = None
+            deliveries = reader_of(load.source).read_stream(load.source, stream, request)
+            while True:
+                try:
+                    delivery = next(deliveries, None)
+                except SourceError as error:
+                    broken_off = error
+                    break
+                if delivery is None:
+                    break
+                self._take(delivery, spool)
+            # The cursor stands for the rows that are still staged, too.
+            self._flush(spool)
+            if broken_off is not None:
                 if self._cursor is not None:
                     self._checkpoint(spool, is_end=False)
-                raise
+                raise broken_off
             self._checkpoint(spool, is_end=True)
         seconds = time.monotonic() - self._started
         # Nothing new since the last time is no news.
