@@ -130,6 +130,11 @@ class HttpClient:
         """Close the connections."""
         self._client.close()
 
+    @property
+    def base_path(self) -> str:
+        """The path of the base address, with a slash at its end."""
+        return self._base.path
+
     # asking
 
     def token(self) -> str:
