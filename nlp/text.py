@@ -9,16 +9,20 @@ import hashlib
 import re
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
-TEXT_VERSION = "t1"
+TEXT_VERSION = "t2"
 """Raise it when the same text would come out differently; it is part of the model versions."""
 
-# What masking leaves behind ([手机号], [姓名#3fa9…]) and the emoticons of social media ([哈哈]).
-PLACEHOLDER = re.compile(r"\[[^\[\]\n]{1,24}\]")
+# What masking leaves behind, numbered by value: [手机号1].
+PLACEHOLDER = re.compile(
+    r"\[(?:手机号|电话|身份证|证件|银行卡|信用代码|邮箱|微信|QQ|单号|车牌|地址|姓名)(?:\d{1,6}|#[0-9a-f]+)?\]"
+)
+_LEXICON = Path(__file__).resolve().parent / "lexicon"
 
 _MAX_ROUNDS = 8
 _SPACE = re.compile(r"\s+")
@@ -36,6 +40,14 @@ def _simplifier() -> OpenCC:
     from opencc import OpenCC
 
     return OpenCC("t2s")
+
+
+@cache
+def _emoticons() -> re.Pattern[str]:
+    """Emoticons that apps write as a name in brackets. They tell a mood, so only topics do without them."""
+    lines = (_LEXICON / "emoticons.txt").read_text("utf-8").splitlines()
+    names = [re.escape(name) for line in lines for name in line.split("#")[0].split()]
+    return re.compile(rf"\[(?:{'|'.join(names)})\]", re.IGNORECASE)
 
 
 def text_hash(text: str) -> str:
@@ -59,9 +71,12 @@ def normalise(text: str) -> str:
 
 
 def topic_text(text: str) -> str:
-    """The normalised text without what says nothing about its subject: placeholders, links, mentions, emoji."""
+    """The normalised text without what says nothing about its subject: placeholders, emoticons, links, mentions, emoji.
+
+    Other words in brackets stay: they are the customer's own.
+    """
     text = normalise(text)
-    for noise in (PLACEHOLDER, _LINK, _MENTION):
+    for noise in (PLACEHOLDER, _emoticons(), _LINK, _MENTION):
         text = noise.sub(" ", text)
     text = "".join(" " if unicodedata.category(c) in _PICTOGRAPHIC else c for c in text)
     return _SPACE.sub(" ", text).strip()

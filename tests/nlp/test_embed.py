@@ -93,4 +93,4 @@ def test_the_fallback_embedder_is_the_same_after_saving_and_zero_for_what_it_nev
 
 
 def test_only_the_telling_beginning_of_a_text_is_embedded() -> None:
-    assert prepare("[手机号]" + "退款" * 500) == ("退款" * 500)[:256]
+    assert prepare("[手机号1]" + "退款" * 500) == ("退款" * 500)[:256]

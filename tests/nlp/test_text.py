@@ -38,7 +38,7 @@ def test_normalised_text_can_be_encoded_and_is_one_clean_line(text: str) -> None
         ("订单 １２３４４４４５６", "订单 123444456"),
         ("好\u200b的\u0000呀", "好的 呀"),
         ("👍🏽👍🏽👍", "👍"),
-        ("打 [手机号] 找我", "打 [手机号] 找我"),
+        ("打 [手机号1] 找我", "打 [手机号1] 找我"),
         ("", ""),
     ],
 )
@@ -47,8 +47,19 @@ def test_variants_of_one_wording_become_one(text: str, expected: str) -> None:
 
 
 def test_what_masking_and_social_media_leave_behind_is_no_subject() -> None:
-    text = "@客服小助手 [姓名#3fa9]的冰箱漏水[怒]😡 https://example.org/a?b=1 请联系[手机号]"
+    text = "@客服小助手 [姓名1]的冰箱漏水[怒]😡 https://example.org/a?b=1 请联系[手机号12]"
     assert topic_text(text) == "的冰箱漏水 请联系"
+
+
+def test_a_customers_own_words_in_brackets_are_a_subject() -> None:
+    assert topic_text("[退款]一直没到[流泪]") == "[退款]一直没到"
+    assert normalise("等了三天[流泪]") == "等了三天[流泪]"
+
+
+def test_every_placeholder_of_masking_is_known() -> None:
+    from ingest.personal import KINDS
+
+    assert topic_text("".join(f"[{kind}]漏[{kind}7]" for kind in KINDS)).replace(" ", "") == "漏" * len(KINDS)
 
 
 def test_place_codes_greetings_and_polite_words_are_no_subject_words() -> None:
