@@ -17,6 +17,7 @@ from rich.table import Table
 from huiyin.config import Settings, load_settings
 from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
+from huiyin.identity_cli import app as identity_app
 from huiyin.inbox_cli import inbox
 from huiyin.ingest_cli import drift_app, quarantine_app
 from huiyin.interval import Interval
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contract: list, show, fix, replay.")
 app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
+app.add_typer(identity_app, name="identity", help="Who is who among customers: list, show, review, link, separate.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
 
 
