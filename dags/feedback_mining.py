@@ -17,6 +17,7 @@ from airflow.sdk import AssetAny, TriggerRule, chain, get_current_context, task
 
 from dags.common.assets import MART, MEANING, TOPIC_MODEL
 from dags.common.build import build_and_publish
+from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 from huiyin.config import Settings
 
@@ -94,3 +95,4 @@ with pipeline_dag("feedback_mining", schedule=AssetAny(MART, TOPIC_MODEL), doc=_
     model = topic_model(chunks)
     assigned = assign.expand(chunk=chunks)
     chain(scored, model, assigned, load_results(chunks), build_and_publish(MEANING, "meaning"))
+    end_with(judge_tasks(), dag)

@@ -12,6 +12,7 @@ from airflow.sdk import chain, get_current_context, task
 from dags.common.assets import DECISIONS_MART, MEANING, REPORT
 from dags.common.build import build_and_publish
 from dags.common.interval import as_of_on
+from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import AS_OF_PARAMS, SETTINGS, WRITER_POOL, pipeline_dag
 from huiyin.interval import Interval
 from ingest.sources import DECISIONS
@@ -45,3 +46,4 @@ def report() -> str:
 
 with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["improvement"], params=AS_OF_PARAMS) as dag:
     chain(judge(), load_decisions(), build_and_publish(DECISIONS_MART, "decisions"), report())
+    end_with(judge_tasks(), dag)

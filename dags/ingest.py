@@ -19,6 +19,7 @@ from airflow.sdk import CronDataIntervalTimetable, get_current_context, task
 
 from dags.common.assets import raw_asset
 from dags.common.interval import interval_of, resumes
+from dags.common.operator import end_with, judge_sources
 from dags.common.policy import INTERVAL_PARAMS, LOAD_PRIORITY, SETTINGS, WRITER_POOL, pipeline_dag
 from ingest.sources import AnySource, load_sources
 
@@ -93,4 +94,5 @@ for domain in ("tickets", "crm", "social"):
         ) as dag:
             for each in its_sources:
                 load_tasks(each)
+            end_with(judge_sources([each.name for each in its_sources]), dag)
         globals()[dag.dag_id] = dag

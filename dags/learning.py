@@ -14,6 +14,7 @@ from airflow.sdk import CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.common.assets import TOPIC_MODEL
+from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 
 
@@ -54,3 +55,4 @@ with pipeline_dag(
     texts: Any = all_texts()
     end_retention() >> texts
     refit_topics(texts)
+    end_with(judge_tasks(), dag)

@@ -14,6 +14,7 @@ from airflow.sdk import AssetAny, chain, get_current_context, task
 
 from dags.common.assets import MART, raw_asset
 from dags.common.build import build_and_publish
+from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 from ingest.sources import DECISIONS, load_sources
 
@@ -62,3 +63,4 @@ def read_at(context: Any) -> dict[str, str]:
 
 with pipeline_dag("service_mart", schedule=AssetAny(*RAW), doc=__doc__, tags=["mart"]) as dag:
     chain(news(), calendar(), gate_raw(), build_and_publish(MART, "all", read_at))
+    end_with(judge_tasks(), dag)

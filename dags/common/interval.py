@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,16 @@ def resumes(context: Mapping[str, Any]) -> bool:
     """Whether sources go on where they stopped: always, but for a run whose days were named (a backfill)."""
     params = context["params"]
     return not (params["from_on"] or params["to_on"])
+
+
+def judged_at(context: Mapping[str, Any], settings: Settings) -> datetime | None:
+    """Up to when sources are judged, naive UTC: the end of the run's days; None: now."""
+    params = context["params"]
+    if params["to_on"]:
+        midnight = datetime.combine(date.fromisoformat(params["to_on"]), time(), ZoneInfo(settings.timezone))
+        return midnight.astimezone(UTC).replace(tzinfo=None)
+    end: datetime | None = context.get("data_interval_end")
+    return None if params["everything"] or end is None else end.astimezone(UTC).replace(tzinfo=None)
 
 
 def _day(value: str | None) -> date | None:

@@ -17,6 +17,11 @@ from huiyin.errors import HuiyinError
 SETTINGS = load_settings()
 OPERATOR_LOG = logging.getLogger("huiyin.operator")
 
+# Last task of each DAG, and where failing tasks leave word for it. No source can be called so.
+OPERATOR_VIEW = "operator-view"
+FAILURE = "failure"
+KILLED = "the process ended without an error message (killed?)"
+
 # Loading comes before building where both wait for the writer pool, so that a build sees all that arrived together.
 LOAD_PRIORITY = 10
 
@@ -51,19 +56,20 @@ class RetryWhatTimeMends(RetryPolicy):
 
 
 def tell_operator(context: Mapping[str, Any]) -> None:
-    """Log one clear line: what failed, why, what to do. Called by Airflow when a task has failed for good."""
-    ti = context["ti"]
-    error = context.get("exception")
-    cause = " ".join(str(error).split()) if error else "the process ended without an error message (killed?)"
-    if error is not None and not isinstance(error, HuiyinError):
+    """Leave word of why a task has failed for good, for the last task of its run, which raises one alert a trouble.
+
+    Called by Airflow, in the task's process where it is still there to say anything.
+    """
+    ti, error = context["ti"], context.get("exception")
+    if error is None or isinstance(error, str):
+        return  # killed: the last task says so
+    cause = " ".join(str(error).split())[:2000]
+    if not isinstance(error, HuiyinError):
         cause = f"{type(error).__name__}: {cause}"
-    OPERATOR_LOG.error(
-        "FAILED %s.%s: %s — then clear the task in run %s; nothing half-written was published",
-        ti.dag_id,
-        ti.task_id,
-        cause,
-        ti.run_id,
-    )
+    if ti.task_id == OPERATOR_VIEW:
+        OPERATOR_LOG.error("FAILED %s.%s: %s; alerts are as of the run before", ti.dag_id, ti.task_id, cause)
+    else:
+        ti.xcom_push(key=FAILURE, value=cause)
 
 
 DEFAULT_ARGS: dict[str, Any] = {
@@ -98,4 +104,14 @@ def pipeline_dag(dag_id: str, *, schedule: Any, doc: str | None, tags: list[str]
     )
 
 
-__all__ = ["AS_OF_PARAMS", "INTERVAL_PARAMS", "LOAD_PRIORITY", "SETTINGS", "WRITER_POOL", "pipeline_dag"]
+__all__ = [
+    "AS_OF_PARAMS",
+    "FAILURE",
+    "INTERVAL_PARAMS",
+    "KILLED",
+    "LOAD_PRIORITY",
+    "OPERATOR_VIEW",
+    "SETTINGS",
+    "WRITER_POOL",
+    "pipeline_dag",
+]
