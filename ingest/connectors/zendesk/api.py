@@ -15,7 +15,7 @@ from typing import Any
 
 from ingest.connectors.http import HttpClient
 from ingest.connectors.zendesk.config import ZendeskSource
-from ingest.connectors.zendesk.records import Lookups, Record, epoch, text
+from ingest.connectors.zendesk.records import Lookups, Record, epoch, items, mapping, mappings, text
 from ingest.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,9 @@ class Api:
                 return
             content = answer.content
             yield self._records(content, key, path)
-            after = (content.get("meta") or {}).get("after_cursor")
-            if not (content.get("meta") or {}).get("has_more"):
+            meta = mapping(content.get("meta"))
+            after = meta.get("after_cursor")
+            if not meta.get("has_more"):
                 return
             if not after:
                 raise self._fault(path, "an unfinished list without a cursor to go on")
@@ -157,12 +158,12 @@ class Api:
 
     def signed_in_role(self) -> str:
         """Role of the user that the credentials belong to; empty for nobody."""
-        user = self._client.get_json("api/v2/users/me.json").get("user") or {}
+        user = mapping(mapping(self._client.get_json("api/v2/users/me.json")).get("user"))
         return text(user.get("role")) if user.get("id") is not None else ""
 
     def ticket_count(self) -> int | None:
         """How many tickets the account has, about."""
-        return epoch((self._client.get_json("api/v2/tickets/count.json").get("count") or {}).get("value"))
+        return epoch(mapping(mapping(self._client.get_json("api/v2/tickets/count.json")).get("count")).get("value"))
 
     def _default_schedule(self) -> str | None:
         wanted = self._source.default_schedule
@@ -200,15 +201,15 @@ class Api:
 
 
 def _named_ticket(audit: Record, merged_tag: str, own_id: str) -> str | None:
-    events = [event for event in audit.get("events") or () if isinstance(event, Mapping)]
-    source = (audit.get("via") or {}).get("source") or {}
+    events = mappings(audit.get("events"))
+    source = mapping(mapping(audit.get("via")).get("source"))
     is_merge = source.get("rel") == "merge" or any(
-        event.get("field_name") == "tags" and merged_tag in (event.get("value") or ()) for event in events
+        event.get("field_name") == "tags" and merged_tag in items(event.get("value")) for event in events
     )
     if not is_merge:
         return None
     for side in ("to", "from"):
-        number = text((source.get(side) or {}).get("ticket_id"))
+        number = text(mapping(source.get(side)).get("ticket_id"))
         if number and number != own_id:
             return number
     for event in events:

@@ -19,6 +19,7 @@ from ingest.connectors.zendesk.records import (
     epoch,
     event_records,
     holiday_record,
+    items,
     schedule_records,
     text,
     ticket_record,
@@ -78,8 +79,8 @@ def _tickets(api: Api, source: ZendeskSource, request: Request) -> Read:
     lookups = api.lookups("fields", "schedules")
 
     def shaped(ticket: Record) -> Iterator[dict[str, Any]]:
-        is_merged = source.merged_tag in (ticket.get("tags") or ())
-        merged_into = api.merged_into(text(ticket["id"])) if is_merged else None
+        is_merged = source.merged_tag in items(ticket.get("tags"))
+        merged_into = api.merged_into(text(ticket.get("id"))) if is_merged else None
         yield ticket_record(ticket, source, lookups, merged_into)
 
     return _cursor_export(api, source, request, "tickets", "generated_timestamp", shaped)

@@ -37,10 +37,10 @@ class Lookups:
 
 def ticket_record(ticket: Record, source: ZendeskSource, lookups: Lookups, merged_into: str | None) -> dict[str, Any]:
     """A ticket with its custom fields by id and title, and with what configuration reads out of fields and tags."""
-    values = {text(entry.get("id")): entry.get("value") for entry in ticket.get("custom_fields") or ()}
+    values = {text(entry.get("id")): entry.get("value") for entry in mappings(ticket.get("custom_fields"))}
     titled = {lookups.ticket_fields.get(number, number): value for number, value in values.items()}
-    tags = [text(tag) for tag in ticket.get("tags") or ()]
-    via = ticket.get("via") or {}
+    tags = [text(tag) for tag in items(ticket.get("tags"))]
+    via = mapping(ticket.get("via"))
     record = dict(ticket)
     record["fields"] = titled | values
     for name in TICKET_FIELDS:
@@ -51,12 +51,12 @@ def ticket_record(ticket: Record, source: ZendeskSource, lookups: Lookups, merge
     if not record["problem_subtype"]:
         record["problem_subtype"] = next((source.subtype_tags[tag] for tag in tags if tag in source.subtype_tags), None)
     record["is_test"] = via.get("channel") == "sample_ticket" or any(source.tag_meaning(tag) == "test" for tag in tags)
-    origin = via.get("source") or {}
+    origin = mapping(via.get("source"))
     if origin.get("rel") == "outbound":
         record["direction"] = "outbound"
     if origin.get("rel") != "follow_up":
         # Only a follow-up names another ticket as its origin; elsewhere the number is something else.
-        record["via"] = {**via, "source": {**origin, "from": {**(origin.get("from") or {}), "ticket_id": None}}}
+        record["via"] = {**via, "source": {**origin, "from": {**mapping(origin.get("from")), "ticket_id": None}}}
     record["merged_into_ticket_id"] = merged_into
     record["schedule_id"] = lookups.default_schedule
     return record
@@ -65,7 +65,7 @@ def ticket_record(ticket: Record, source: ZendeskSource, lookups: Lookups, merge
 def user_records(user: Record, source: ZendeskSource, lookups: Lookups) -> Iterator[dict[str, Any]]:
     """A user, and one record for each identifier that the help desk knows the person by."""
     organization = lookups.organizations.get(text(user.get("organization_id")), {})
-    tags = [*(user.get("tags") or ()), *(organization.get("tags") or ())]
+    tags = [text(tag) for tag in (*items(user.get("tags")), *items(organization.get("tags")))]
     yield {
         **user,
         "record": "user",
@@ -79,7 +79,7 @@ def user_records(user: Record, source: ZendeskSource, lookups: Lookups) -> Itera
         if user.get(key):
             yield {
                 "record": "identifier",
-                "id": user["id"],
+                "id": user.get("id"),
                 "identifier_kind": kind,
                 "identifier": user[key],
                 "updated_at": user.get("updated_at"),
@@ -92,7 +92,7 @@ def event_records(event: Record, source: ZendeskSource, lookups: Lookups) -> Ite
 
     Whoever was ever assigned a ticket is staff: only agents can be, also those who have left since.
     """
-    children = [child for child in event.get("child_events") or () if isinstance(child, Mapping)]
+    children = mappings(event.get("child_events"))
     for child in children:
         if "assignee_id" in child:
             lookups.staff.update(
@@ -101,7 +101,7 @@ def event_records(event: Record, source: ZendeskSource, lookups: Lookups) -> Ite
     at = _moment(event)
     updater = text(event.get("updater_id"))
     for child in children:
-        kind = child.get("event_type") or child.get("type")
+        kind = text(child.get("event_type") or child.get("type"))
         base = {"ticket_id": event.get("ticket_id"), "created_at": at}
         if kind in _COMMENTS and child.get("body") is not None:
             author = text(child.get("author_id", updater))
@@ -130,7 +130,7 @@ def event_records(event: Record, source: ZendeskSource, lookups: Lookups) -> Ite
 
 
 def _changes(
-    child: Record, kind: Any, source: ZendeskSource, lookups: Lookups
+    child: Record, kind: str, source: ZendeskSource, lookups: Lookups
 ) -> Iterator[tuple[str, str, str | None, str | None]]:
     """Suffix of the event's id, field, old and new value of each change that the contract knows."""
     if kind == "ScheduleAssignment":
@@ -140,7 +140,7 @@ def _changes(
     if kind not in ("Change", "Create"):
         return
     if "field_name" in child:  # the shape of ticket audits
-        child = {child["field_name"]: child.get("value"), "previous_value": child.get("previous_value")}
+        child = {text(child["field_name"]): child.get("value"), "previous_value": child.get("previous_value")}
     before = child.get("previous_value")
     for key, name in _FIELDS.items():
         if key in child:
@@ -154,7 +154,7 @@ def _changes(
         for tag in sorted(added):
             yield f":+{tag}", "tag", None, source.tag_meaning(tag)
     wanted = source.ticket_fields.get("problem_subtype")
-    custom = child.get("custom_ticket_fields") or {key: child[key] for key in child if str(key).isdigit()}
+    custom = mapping(child.get("custom_ticket_fields")) or {key: child[key] for key in child if key.isdigit()}
     for number, value in custom.items():
         if wanted is not None and wanted in (text(number), lookups.ticket_fields.get(text(number))):
             old_code, new_code = (_said("problem_subtype", part, source, lookups) for part in (before, value))
@@ -171,9 +171,7 @@ def _said(name: str, value: Any, source: ZendeskSource, lookups: Lookups) -> str
 
 
 def _tags(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return set(value.split())
-    return {text(tag) for tag in value or ()}
+    return set(value.split()) if isinstance(value, str) else {text(tag) for tag in items(value)}
 
 
 def _role(user_id: str, via: Any, source: ZendeskSource, lookups: Lookups, is_comment: bool = False) -> str:
@@ -207,7 +205,7 @@ def schedule_records(schedule: Record, source: ZendeskSource) -> Iterator[dict[s
             f"source {source.name}: schedule {text(schedule.get('id'))} is in the time zone {given!r}, which isn't"
             f" known; say what it is under `time_zones: {{{given}: …}}`"
         )
-    spans = sorted((int(span["start_time"]), int(span["end_time"])) for span in schedule.get("intervals") or ())
+    spans = sorted((int(span["start_time"]), int(span["end_time"])) for span in mappings(schedule.get("intervals")))
     for begin, end in _split_at_midnight(_united(spans)):
         day = begin // MINUTES_OF_DAY % 7
         yield {
@@ -251,6 +249,21 @@ def holiday_record(holiday: Record, schedule_id: str) -> dict[str, Any]:
         "ends_on": holiday.get("end_date"),
         "name": holiday.get("name"),
     }
+
+
+def mapping(value: Any) -> Record:
+    """A JSON object; anything else counts as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[Record]:
+    """The objects of a JSON list; anything else counts as an empty one."""
+    return [item for item in items(value) if isinstance(item, Mapping)]
+
+
+def items(value: Any) -> list[Any]:
+    """A JSON list; anything else counts as an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
