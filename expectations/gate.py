@@ -41,6 +41,7 @@ RESULTS_SCHEMA = pa.schema(
 _NEWEST = {"tickets": "created_at", "messages": "sent_at", "feedback": "created_at"}
 # How far a table may lag behind the newest raw data before its suite warns.
 _FRESHNESS = timedelta(days=7)
+RESULTS_KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _quarantine(settings: Settings, results: Iterable[ExpectationResult], run_at
 
 
 def _store(settings: Settings, report: GateReport) -> None:
-    """Append the results to ``raw.gate_results``, for operators."""
+    """Append the results to ``raw.gate_results``, for operators; those of over 400 days ago go."""
     run_at = report.run_at.replace(tzinfo=None)
     rows = [
         {
@@ -209,3 +210,4 @@ def _store(settings: Settings, report: GateReport) -> None:
     with open_warehouse(settings) as warehouse:
         warehouse.create_table("raw", "gate_results", RESULTS_SCHEMA)
         warehouse.append("raw", "gate_results", pa.Table.from_pylist(rows, schema=RESULTS_SCHEMA))
+        warehouse.execute(f"delete from raw.gate_results where run_at < timestamp '{run_at - RESULTS_KEPT}'")

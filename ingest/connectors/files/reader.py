@@ -71,4 +71,7 @@ def _seekable(stream: BinaryIO, is_packed: bool) -> BinaryIO:
 def check(source: FilesSource, folder: Path) -> str:
     """Find the files of every table. Raises :class:`SourceError`."""
     counts = [len(find_files(folder, table.path, Interval(), source.storage)) for table in source.tables]
+    empty = [table.path for table, count in zip(source.tables, counts, strict=True) if not count]
+    if empty:
+        raise SourceError(f"no file matches {', '.join(empty)}; correct `path`, or have them delivered")
     return f"{sum(counts)} file(s) of {len(counts)} table(s)"
