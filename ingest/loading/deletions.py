@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.errors import SourceError
+from ingest.loading.account import read_cursors, write_cursor
 from ingest.loading.plan import TablePlan
 from ingest.loading.report import Counts
 from ingest.prepare import COMPLETE, DELETED_HASH, ORIGIN
@@ -96,8 +97,7 @@ def end_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime, not_merged
     :class:`SourceError` where more than half of the living rows (and over 100) would go.
     """
     entity, source = plan.batch.entity, plan.batch.source
-    known = warehouse.rows(f"select max(_delivered_at) as at from raw.{entity.name} where _source = '{source}'")
-    newest = max(filter(None, (known[0]["at"], at)))
+    newest = _newest_snapshot(warehouse, plan, at)
     if at == newest:
         _touch(warehouse, plan, at, not_merged)
     gone = (
@@ -122,6 +122,17 @@ def end_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime, not_merged
             f" _batch_id = '{batch_id}', _row_hash = '{DELETED_HASH}' || _row_hash where {gone}"
         )
     return int(counted["gone"])
+
+
+def _newest_snapshot(warehouse: Warehouse, plan: TablePlan, at: datetime) -> datetime:
+    """The instant of the newest full delivery, remembered also where it was empty; an older one may come later."""
+    name = f"{plan.stream} (snapshot)"
+    stored = read_cursors(warehouse, plan.batch.source).get(name)
+    before = None if stored is None else stored[0]
+    if before is not None and datetime.fromisoformat(before["at"]) >= at:
+        return datetime.fromisoformat(before["at"])
+    write_cursor(warehouse, plan.load, name, before, {"at": at.isoformat()}, "")
+    return at
 
 
 def _touch(warehouse: Warehouse, plan: TablePlan, at: datetime, not_merged: Sequence[pa.Table]) -> None:
