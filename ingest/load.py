@@ -48,6 +48,8 @@ def ingest_source(
     except WarehouseError as error:
         raise SourceError(f"source {name} could not be loaded: {error}") from error
     for report in reports:
+        if report.recognised:
+            log.info("source %s, %s: columns recognised: %s", name, report.entity, report.recognised)
         for warning in report.warnings:
             log.warning("source %s, %s: %s", name, report.entity, warning)
     if failures and reports:

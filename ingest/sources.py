@@ -23,6 +23,7 @@ from ingest.connectors.social.config import SocialSource
 from ingest.connectors.sql.config import SqlSource, SqlTable
 from ingest.connectors.webhook.config import WebhookSource
 from ingest.connectors.zendesk.config import ZendeskSource
+from ingest.contract import ENTITIES
 
 AnySource = (
     FilesSource | MailboxSource | QiyuSource | RestSource | SocialSource | SqlSource | WebhookSource | ZendeskSource
@@ -43,10 +44,24 @@ class SourcesFile(BaseModel):
     retention: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {}, description="days for which texts, or rejected rows, are kept; nothing said: for ever"
     )
+    aliases: dict[str, dict[str, list[str]]] = Field(
+        {}, description="entity: {field: [names that its column has in our exports]}, besides the usual ones"
+    )
     sources: list[Annotated[AnySource, Field(discriminator="kind")]] = Field(min_length=1)
 
     _folder: Path = PrivateAttr(default=Path())
     _zone = field_validator("timezone")(known_zone)
+
+    @field_validator("aliases")
+    @classmethod
+    def _known_fields(cls, value: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for entity, names in value.items():
+            if entity not in ENTITIES:
+                raise ValueError(f"no entity {entity!r}; one of: {', '.join(ENTITIES)}")
+            fields = [field.name for field in ENTITIES[entity].fields]
+            if unknown := sorted(set(names) - set(fields)):
+                raise ValueError(f"{entity} has no field {', '.join(unknown)}; its fields: {', '.join(fields)}")
+        return value
 
     @field_validator("retention")
     @classmethod

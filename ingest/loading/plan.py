@@ -12,11 +12,12 @@ from huiyin.interval import Interval
 from ingest.configuration import StreamTable, TableMapping
 from ingest.connectors.delivery import utc_now
 from ingest.connectors.files.config import FileTable
-from ingest.connectors.sql.config import SqlSource, SqlTable
+from ingest.connectors.sql.config import SqlTable
 from ingest.contract import ENTITIES
 from ingest.drift import Watch, uses_of
 from ingest.masking import Masker, load_masker
 from ingest.prepare import Batch
+from ingest.recognition import Recogniser, usual_names, with_usual_values
 from ingest.sources import AnySource, SourcesFile, load_sources
 
 # Raise this when mapping or typing change their results: unchanged files are then read again.
@@ -48,7 +49,8 @@ class TablePlan:
 
     ``suffix`` tells apart tables that fill one entity from the same place: '' for the first, then #2, #3 … ``origin``
     is what audit and quarantine call the table as a whole. ``fingerprint`` changes when the same input would give
-    other rows. ``watch`` sees how its columns change.
+    other rows. ``watch`` sees how its columns change, ``recogniser`` names those that
+    the mapping leaves open.
     """
 
     load: Load
@@ -59,6 +61,7 @@ class TablePlan:
     stream: str
     fingerprint: str
     watch: Watch
+    recogniser: Recogniser
 
 
 def plan_tables(load: Load) -> list[TablePlan]:
@@ -67,19 +70,23 @@ def plan_tables(load: Load) -> list[TablePlan]:
     return [_plan(load, table, tables[:index], tables) for index, table in enumerate(tables)]
 
 
-def _plan(load: Load, table: TableMapping, before: Sequence[TableMapping], every: Sequence[TableMapping]) -> TablePlan:
+def _plan(load: Load, given: TableMapping, before: Sequence[TableMapping], every: Sequence[TableMapping]) -> TablePlan:
+    table = with_usual_values(given)
     zone = load.sources.zone_of(load.source, table)
     entity = ENTITIES[table.entity]
     place = place_of(table)
-    number = 1 + sum((other.entity, place_of(other)) == (table.entity, place) for other in before)
-    suffix = "" if number == 1 else f"#{number}"
-    content = [LOADER_VERSION, load.masker.version, zone, repr(entity), table.model_dump(exclude={"path"})]
+    suffix = _numbered("", sum((other.entity, place_of(other)) == (table.entity, place) for other in before))
+    aliases = load.sources.aliases
+    content = [
+        LOADER_VERSION, load.masker.version, zone, repr(entity), table.model_dump(exclude={"path"}),
+        usual_names(table.entity, aliases),
+    ]  # fmt: skip
     if load.source.drift == "evolve":
         content.append("evolve")
     siblings = [
         uses_of(other, ENTITIES[other.entity]).columns
         for other in every
-        if other is not table and place_of(other) == place
+        if other is not given and place_of(other) == place
     ]
     return TablePlan(
         load,
@@ -87,10 +94,17 @@ def _plan(load: Load, table: TableMapping, before: Sequence[TableMapping], every
         Batch(load.source.name, entity, load.batch_id, utc_now(), zone, table.formats),
         suffix,
         place + suffix,
-        load.source.stream_of(table) if isinstance(load.source, SqlSource) and isinstance(table, SqlTable) else place,
+        place
+        if isinstance(table, StreamTable)
+        else _numbered(place, sum(place_of(other) == place for other in before)),
         fingerprint(content),
         Watch(load.source.name, entity, place + suffix, table, load.source.drift, frozenset().union(*siblings)),
+        Recogniser(table, aliases),
     )
+
+
+def _numbered(name: str, before: int) -> str:
+    return name if before == 0 else f"{name}#{before + 1}"
 
 
 def place_of(table: TableMapping) -> str:

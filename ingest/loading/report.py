@@ -27,7 +27,8 @@ class LoadReport:
     ``merged`` counts rows that replaced an older version of their key and rows that lost to a later one of the same
     delivery; ``skipped`` the files that were loaded before and haven't changed since; ``deleted`` the rows that were
     found deleted upstream, by a tombstone (counted as merged or loaded too) or by their absence. ``unexplained`` says
-    where ``raw`` itself doesn't agree with the counts, which is a defect.
+    where ``raw`` itself doesn't agree with the counts, which is a defect. ``recognised`` names the columns that were
+    taken for fields by their usual names (``field: column, …``).
     """
 
     source: str
@@ -44,3 +45,4 @@ class LoadReport:
     warnings: tuple[str, ...] = ()
     deleted: int = 0
     unexplained: tuple[str, ...] = ()
+    recognised: str = ""

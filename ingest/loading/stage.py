@@ -49,6 +49,7 @@ class Stage:
 
     def add(self, delivery: Delivery) -> Iterator[Portion]:
         """Take a delivery over; the portions that are full. Raises :class:`SourceError` for wrong columns."""
+        delivery = self._plan.recogniser.renamed(delivery)
         seen = self._plan.watch.look_at(delivery)
         mapped = map_delivery(delivery, self._plan.table, self._plan.batch.entity, seen)
         if seen.absent_fields != self._absent_fields:

@@ -124,7 +124,8 @@ class TableWriter:
         batch = self.plan.batch
         return LoadReport(
             batch.source, batch.entity.name, self.plan.origin, read=read, skipped=skipped, seconds=seconds,
-            warnings=warnings, unexplained=tuple(self._unexplained), **vars(total),
+            warnings=warnings, unexplained=tuple(self._unexplained), recognised=self.plan.recogniser.told(),
+            **vars(total),
         )  # fmt: skip
 
     def _without_erased(self, warehouse: Warehouse, rows: pa.Table) -> pa.Table:
