@@ -34,7 +34,7 @@ from ingest.configuration import SourcesFileError
 from ingest.connectors.delivery import utc_now
 from ingest.connectors.webhook.config import SCHEMES, WebhookSource
 from ingest.connectors.webhook.inbox import Inbox
-from ingest.connectors.webhook.intake import take_in
+from ingest.connectors.webhook.intake import Arrival, take_in
 from ingest.connectors.webhook.server import create_app
 from ingest.connectors.webhook.signature import UnsignedError, verify
 from ingest.errors import SourceError
@@ -286,8 +286,13 @@ def test_no_event_is_too_strange_to_be_taken_in(content: Any, records: str) -> N
     os.environ.setdefault("HOOK_SECRET", SECRET)
     source = WebhookSource.model_validate(shop(records=records))
     body = json.dumps({"data": content, "id": content, "type": "created"}).encode()
-    taken = take_in(source, "Asia/Shanghai", Masker(b"k"), {}, body, utc_now())
-    assert json.loads(taken.content) and taken.state in ("accepted", "ignored", "broken")
+    plain = json.dumps(ticket(1)).encode()
+    now = utc_now()
+    arrivals = [Arrival({}, content, now) for content in (body, plain, b"{", body)]
+    taken = take_in(source, "Asia/Shanghai", Masker(b"k"), arrivals)
+    assert [take.state for take in taken[1:3]] == ["accepted" if not records else "ignored", "broken"]
+    assert taken[0] == taken[3]
+    assert take_in(source, "Asia/Shanghai", Masker(b"k"), arrivals[:1]) == taken[:1]
 
 
 def test_overload_and_a_full_disk_ask_the_sender_to_come_again(
@@ -308,12 +313,13 @@ def test_overload_and_a_full_disk_ask_the_sender_to_come_again(
 
 
 def test_the_configuration_tells_what_is_missing(duckdb_company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    for wrong, message in [
+    faults: list[tuple[dict[str, Any], str]] = [
         ({"secrets": ["plain"]}, "environment variable"),
         ({"signature": {"header": "s", "signed": "{timestamp}"}}, "timestamp_header"),
         ({"signature": {"header": "s", "signed": "x"}}, "body"),
         ({"tables": [{"entity": "tickets", "stream": "other"}]}, "events"),
-    ]:
+    ]
+    for wrong, message in faults:
         duckdb_company.declare(shop() | wrong)
         with pytest.raises(SourcesFileError, match=message):
             load_sources(duckdb_company.settings)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from uuid import uuid4
 
 from ingest.errors import SourceError
@@ -41,6 +41,19 @@ class Event:
     state: str
     content: str
     received_at: datetime
+
+
+class NewEvent(Protocol):
+    """What is to be kept of an event; ``event_key`` is the same for its retries."""
+
+    @property
+    def event_key(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def content(self) -> str: ...
+    @property
+    def received_at(self) -> datetime: ...
 
 
 @dataclass(frozen=True)
@@ -83,22 +96,33 @@ class Inbox:
         """Close the file."""
         self._connection.close()
 
-    def keep(self, source: str, event_key: str, state: str, content: str, received_at: datetime) -> Receipt:
-        """Keep an event, once it returns for good; one that is there already stays as it is.
+    def keep(self, source: str, events: Sequence[NewEvent]) -> list[Receipt]:
+        """Keep events, all in one transaction; once it returns, for good. What is there already stays as it is.
 
-        Raises ``sqlite3.Error`` where it can't be kept.
+        Raises ``sqlite3.Error`` where they can't be kept.
         """
         with self._lock:
-            kept = self._connection.execute(
-                "insert into events (source, event_key, state, content, received_at) values (?, ?, ?, ?, ?)"
-                " on conflict (source, event_key) do nothing returning sequence",
-                (source, event_key, state, content, received_at.isoformat()),
-            ).fetchall()
-            if kept:
-                return Receipt(int(kept[0][0]), True, state)
-            found = self._connection.execute(
-                "select sequence, state from events where source = ? and event_key = ?", (source, event_key)
-            ).fetchone()
+            self._connection.execute("begin immediate")
+            try:
+                receipts = [self._kept(source, event) for event in events]
+                self._connection.execute("commit")
+            except sqlite3.Error:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise
+        return receipts
+
+    def _kept(self, source: str, event: NewEvent) -> Receipt:
+        kept = self._connection.execute(
+            "insert into events (source, event_key, state, content, received_at) values (?, ?, ?, ?, ?)"
+            " on conflict (source, event_key) do nothing returning sequence",
+            (source, event.event_key, event.state, event.content, event.received_at.isoformat()),
+        ).fetchall()
+        if kept:
+            return Receipt(int(kept[0][0]), True, event.state)
+        found = self._connection.execute(
+            "select sequence, state from events where source = ? and event_key = ?", (source, event.event_key)
+        ).fetchone()
         return Receipt(int(found[0]), False, str(found[1]))
 
     def events(self, source: str, after: int, limit: int) -> list[Event]:

@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
 from huiyin.config import Settings
 from ingest.connectors.delivery import utc_now
-from ingest.connectors.http_config import resolved
 from ingest.connectors.webhook.config import WebhookSource
-from ingest.connectors.webhook.inbox import Inbox, Receipt
-from ingest.connectors.webhook.intake import take_in
-from ingest.connectors.webhook.signature import UnsignedError, secret_key, verify
+from ingest.connectors.webhook.desk import Desk
+from ingest.connectors.webhook.inbox import Inbox
+from ingest.connectors.webhook.intake import Arrival
+from ingest.connectors.webhook.signature import UnsignedError, verify
 from ingest.errors import SourceError
 from ingest.masking import load_masker
 from ingest.sources import load_sources
@@ -29,41 +28,20 @@ BODY_SECONDS = 30.0
 _RETRY_SECONDS = {"busy": "2", "disk": "60"}
 
 
-class _Desk:
-    """One source's intake."""
-
-    def __init__(self, source: WebhookSource, zone: str) -> None:
-        self.source = source
-        self.zone = zone
-        key = f"source {source.name}: secrets"
-        self.secrets = [resolved(secret, key) for secret in source.secrets]
-        for secret in self.secrets:
-            secret_key(source.scheme, secret)  # a wrong one is told at the start, not at the first event
-        self.largest = int(source.largest_body_kb * 1024)
-
-
 def create_app(settings: Settings, most_at_once: int = MOST_AT_ONCE) -> FastAPI:
     """The application that ``huiyin inbox`` serves: ``POST /hooks/<source>`` and ``GET /health``.
 
     Raises :class:`SourceError` where the sources file has no webhook or a secret isn't set.
     """
     sources = load_sources(settings)
-    desks = {
-        source.name: _Desk(source, source.timezone or sources.timezone)
-        for source in sources.sources
-        if isinstance(source, WebhookSource)
-    }
-    if not desks:
+    hooks = [source for source in sources.sources if isinstance(source, WebhookSource)]
+    if not hooks:
         raise SourceError(f"{settings.sources_file} has no source of kind webhook; see docs/connectors/webhook.md")
     masker = load_masker(settings)
-    inbox = Inbox(next(iter(desks.values())).source.inbox)
+    inbox = Inbox(hooks[0].inbox)
+    desks = {hook.name: Desk(hook, hook.timezone or sources.timezone, masker, inbox) for hook in hooks}
     app = FastAPI(title="Huiyin inbox", docs_url=None, redoc_url=None, openapi_url=None)
     at_work = 0
-
-    def keep(desk: _Desk, headers: dict[str, str], body: bytes) -> Receipt:
-        received_at = utc_now()
-        intake = take_in(desk.source, desk.zone, masker, headers, body, received_at)
-        return inbox.keep(desk.source.name, intake.event_key, intake.state, intake.content, received_at)
 
     @app.get("/health")
     def health() -> dict[str, str]:
@@ -84,7 +62,7 @@ def create_app(settings: Settings, most_at_once: int = MOST_AT_ONCE) -> FastAPI:
                 return _refusal(415, "send application/json")
             try:
                 async with asyncio.timeout(BODY_SECONDS):
-                    body = await _body(request, desk.largest)
+                    body = await _body(request, int(desk.source.largest_body_kb * 1024))
             except TimeoutError:
                 return _refusal(408, "the event came too slowly")
             if body is None:
@@ -101,7 +79,9 @@ def create_app(settings: Settings, most_at_once: int = MOST_AT_ONCE) -> FastAPI:
                 log.warning("inbox: an event for %s was refused: %s", name, error)
                 return _refusal(401, str(error))
             try:
-                receipt = await run_in_threadpool(keep, desk, headers, body)
+                together, position = desk.keep(Arrival(headers, body, utc_now()))
+                # Shielded: a request that is given up must not cancel what it shares with others.
+                receipt = (await asyncio.shield(asyncio.wrap_future(together)))[position]
             except sqlite3.Error as error:
                 log.error("inbox: an event for %s can't be kept: %s; make room on the disk", name, error)
                 return _refusal(503, "it can't be kept now", retry_after=_RETRY_SECONDS["disk"])
