@@ -202,9 +202,10 @@ class Watch:
         return Seen(frozenset(missing), absent, kept)
 
     def _is_lost(self, column: str, delivery: Delivery) -> bool:
-        """Whether a column that isn't there used to be."""
+        """Whether a column that isn't there used to be, mapped or not: one that is mapped now was new some day, and
+        what is older lacks it."""
         known = self._columns.get(column)
-        if known is None or known.state == "unmapped" or not known.rows_seen:
+        if known is None or not known.rows_seen:
             return False
         if delivery.fixed_columns or known.state == "missing":
             return True

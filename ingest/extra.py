@@ -25,7 +25,10 @@ _THING = re.compile(
 )
 _IDENTIFIER = re.compile(
     r"电话|手机|联系方式|座机|传真号|邮箱|邮件地址|身份证|证件|护照|驾照|微信|微博|抖音号|小红书号|账号|帐号|卡号|银行卡|车牌"
-    r"|地址|住址|住所|收货地|生日|出生|设备号|经度|纬度"
+    r"|地址|住址|住所|收货地|生日|出生|设备号|经度|纬度|工号|坐席|员工编号"
+    r"|(?:客户|会员|用户|买家|顾客|提问人|作者)(?:编号|号|id|标识)"
+    r"|(?:customer|client|user|member|buyer|requester|author|submitter|assignee|agent|visitor|contact|person)"
+    r"_?(?:id|no|nr|ref|number|code|key)\b|\buid\b"
     r"|\b(?:tel|mobile|cell|fax|qq|ip|imei|idfa|oaid|mac|lat|lng|lon|dob|ssn)\b"
     r"|phone|telephone|e-?mail|address|\baddr\b|street|passport|id_?card|identity|wechat|weixin|weibo|open_?id|union_?id"
     r"|account|card_?(?:no|number)|plate|device_?id|birth|latitude|longitude|\bgps\b"
