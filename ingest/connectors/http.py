@@ -57,6 +57,10 @@ Signer = Callable[[httpx.Request, datetime], None]
 """Signs a request in place. The instant is the server's (aware UTC), as far as it is known."""
 
 
+PassingError = Callable[[Any], str | None]
+"""Of an answer's JSON: the reason why it should be asked for again, or None."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A complete answer; ``url`` is where it came from after redirects, ``content`` what its JSON says if asked for."""
@@ -87,7 +91,8 @@ class _AgainError(Exception):
 class HttpClient:
     """Requests to one system. Not for several threads at once; close it, or use it in a ``with``.
 
-    ``sign`` is called for every try of a request that carries credentials, after ``auth``. ``sleep`` is how it waits.
+    ``sign`` is called for every try of a request that carries credentials, after ``auth``. ``passing`` tells good
+    answers from those that report an error which may pass. ``sleep`` is how it waits.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         options: HttpOptions | None = None,
         sign: Signer | None = None,
+        passing: PassingError | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._source = source
@@ -107,6 +113,7 @@ class HttpClient:
         self._hidden = {expand(f"${{{name}}}"): f"${{{name}}}" for name in unresolved_variables(base_url)}
         self._headers = {name: resolved(value, f"source {source}: headers") for name, value in (headers or {}).items()}
         self._sign = sign
+        self._passing = passing
         self._sleep = time.sleep if sleep is None else sleep
         self._earliest_next = 0.0
         self._skew: timedelta | None = None
@@ -209,7 +216,7 @@ class HttpClient:
         return (self._skew or timedelta()).total_seconds()
 
     def _note_clock(self, response: httpx.Response) -> None:
-        if response.url.host != self._base.host or "age" in response.headers:
+        if response.url.netloc != self._base.netloc or "age" in response.headers:
             return  # another server, or a cache's copy, which tells when it was made
         if (instant := _http_date(response.headers.get("date", ""))) is not None:
             skew = instant + timedelta(milliseconds=500) - datetime.now(UTC)
@@ -290,9 +297,12 @@ class HttpClient:
             if not is_json or status >= 300:
                 return answer
             try:
-                return replace(answer, content=_decoded(answer))
+                content = _decoded(answer)
             except (ValueError, LookupError, RecursionError):
                 raise _AgainError(_no_json(answer.headers), _NO_JSON) from None
+            if self._passing is not None and (reason := self._passing(content)) is not None:
+                raise _AgainError(reason, _THEIR_FAULT)
+            return replace(answer, content=content)
         code = _error_code(answer)
         reason = f"HTTP {status}" + (f" ({code})" if code else "")
         remedy = _REMEDIES.get(status, _THEIR_FAULT if status >= 500 else "check the request")

@@ -103,7 +103,7 @@ Auth = Annotated[
 
 
 class HttpOptions(BaseModel):
-    """How patient and how gently a source is read: the key ``http`` of a source."""
+    """How patient and how gently a source is read; the keys stand in the source itself."""
 
     model_config = ConfigDict(extra="forbid")
 

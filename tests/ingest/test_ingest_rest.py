@@ -151,7 +151,7 @@ def configured(
     name = next(iter(streams))
     source = {
         "name": "desk", "domain": "tickets", "kind": "rest", "base_url": f"{server.url}/api",
-        "auth": {"kind": "bearer", "token": "${DESK_TOKEN}"}, "http": {"attempts": "3"}, "timezone": "UTC",
+        "auth": {"kind": "bearer", "token": "${DESK_TOKEN}"}, "attempts": "3", "timezone": "UTC",
         "streams": streams, "tables": list(tables) or [TICKETS | {"stream": name}],
     } | more  # fmt: skip
     file = tmp_path / "sources.yml"
@@ -453,6 +453,6 @@ def test_slow_limited_broken_and_expiring_answers_don_t_lose_a_record(tmp_path: 
         return next(faults, None) or desk(asked) if len(server.asked) % 2 else desk(asked)
 
     with loopback(faulty) as server:
-        settings = configured(tmp_path, server, {"tickets": STREAMS["cursor"]}, http={"timeout_seconds": "0.5"})
+        settings = configured(tmp_path, server, {"tickets": STREAMS["cursor"]}, timeout_seconds="0.5", attempts="6")
         (report,) = ingest_source(settings, "desk", EVERYTHING, "b1")
     assert report.loaded == 60 and next(faults, None) is None

@@ -149,14 +149,13 @@ class RestStream(_Part):
         return self
 
 
-class RestSource(StreamSource):
+class RestSource(StreamSource, HttpOptions):
     """Any JSON interface over HTTP."""
 
     kind: Literal["rest"]
     base_url: WebAddress
     auth: Auth | None = None
     headers: dict[str, str] = Field(default_factory=dict)
-    http: HttpOptions = HttpOptions()
     streams: dict[str, RestStream] = Field(min_length=1)
 
     @field_validator("streams")

@@ -56,7 +56,7 @@ def check(source: RestSource, folder: Path) -> str:
 
 
 def _client(source: RestSource) -> HttpClient:
-    return HttpClient(source.name, source.base_url, auth=source.auth, headers=source.headers, options=source.http)
+    return HttpClient(source.name, source.base_url, auth=source.auth, headers=source.headers, options=source)
 
 
 def _deliveries(origin: str, steps: Iterator[Step]) -> Iterator[Delivery]:
