@@ -182,20 +182,21 @@ def _presidio() -> Engine:
 def _jionlp() -> Engine:
     import jionlp
 
+    phones = {"cell_phone": "手机号", "landline_phone": "电话"}
+    others = (
+        ("身份证", jionlp.extract_id_card),
+        ("邮箱", jionlp.extract_email),
+        ("QQ", jionlp.extract_qq),
+        ("微信", jionlp.extract_wechat_id),
+        ("车牌", jionlp.extract_motor_vehicle_licence_plate),
+    )
+
     def search(text: str) -> list[Span]:
-        found: list[Span] = []
-        for kind, function in (
-            ("手机号", jionlp.extract_cell_phone),
-            ("电话", jionlp.extract_landline_phone),
-            ("身份证", jionlp.extract_id_card),
-            ("邮箱", jionlp.extract_email),
-            ("QQ", jionlp.extract_qq),
-            ("微信", jionlp.extract_wechat_id),
-            ("车牌", jionlp.extract_motor_vehicle_licence_plate),
-        ):
-            for item in function(text, detail=True):
-                start, end = item["offset"]
-                found.append((kind, start, end))
+        found = [
+            (phones[item["type"]], *item["offset"]) for item in jionlp.extract_phone_number(text, detail=True) or ()
+        ]
+        for kind, function in others:
+            found += [(kind, *item["offset"]) for item in function(text, detail=True) or ()]
         return found
 
     return search

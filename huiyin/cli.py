@@ -21,6 +21,9 @@ from huiyin.identity_cli import app as identity_app
 from huiyin.inbox_cli import inbox
 from huiyin.ingest_cli import drift_app, quarantine_app
 from huiyin.interval import Interval
+from huiyin.mask_cli import app as mask_key_app
+from huiyin.mask_cli import mask
+from huiyin.sources_cli import app as sources_app
 from improvement.cli import app as cards_app
 
 console = Console()
@@ -36,10 +39,12 @@ app = typer.Typer(
         "Settings come from huiyin.toml and HUIYIN_* variables; `huiyin doctor` tells what is wrong with them."
     ),
 )
+app.add_typer(sources_app, name="sources", help="Connect a system: suggest how to map a file or a table.")
 app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contract: list, show, fix, replay.")
 app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
 app.add_typer(identity_app, name="identity", help="Who is who among customers: list, show, review, link, separate.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+app.add_typer(mask_key_app, name="mask-key", help="Look after the key of the pseudonyms 脱敏密钥.")
 
 
 @app.callback()
@@ -179,6 +184,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+app.command()(mask)
 app.command()(forget)
 app.command()(inbox)
 app.command()(retention)

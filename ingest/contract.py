@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # DAG files read the contract at every parse; pyarrow alone w
     import pyarrow as pa
 
 Kind = Literal["text", "integer", "number", "boolean", "date", "instant"]
-Personal = Literal["", "free_text", "identifier", "name"]
+Personal = Literal["", "free_text", "identifier", "name", "url"]
 
 
 def arrow_type(kind: Kind) -> pa.DataType:
@@ -37,7 +37,8 @@ class Field:
     """One field of an entity.
 
     ``personal`` says how it is masked: ``free_text`` is searched for personal data, ``identifier`` becomes a
-    pseudonym by keyed hash (joins still work), ``name`` is replaced by its pseudonym. ``personal_when`` restricts
+    pseudonym by keyed hash (joins still work), ``name`` is replaced by its pseudonym, ``url`` loses user ids and
+    the values of its parameters. ``personal_when`` restricts
     that to rows whose field of that name has that value. ``open_values``: ``values`` are the registered ones only,
     others are let in even where the field is required.
     """
@@ -256,7 +257,7 @@ ENTITIES: dict[str, Entity] = {
                 Field("channel", values=CHANNELS, open_values=True),
                 Field("product"),
                 Field("region"),
-                Field("url"),
+                Field("url", personal="url"),
                 Field("likes", "integer", minimum=0),
                 Field("created_at", "instant", required=True),
             ),

@@ -6,36 +6,44 @@ field, entity and source, so joins hold, and without the key nobody can try valu
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Callable
 from hashlib import blake2b
-from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from huiyin.config import Settings
 from ingest.contract import Entity, Field
-from ingest.errors import SourceError
+from ingest.mask_key import PSEUDONYM, Rotation, fingerprint, read_keys
 from ingest.personal import RULES_VERSION, SUSPICION, mask_text
 
 _PSEUDONYM_VERSION = 2
-_PSEUDONYM = re.compile(r"[pn]_[0-9a-f]{16}")
+_PSEUDONYM = PSEUDONYM
+_USER_IN_PATH = re.compile(
+    r"(?P<before>/(?:u|uid|user|users|profile|people|member|members|space|home|author)/|/(?=@|%40))(?P<user>[^/?#]+)",
+    re.IGNORECASE,
+)
+_WEIBO_USER = re.compile(r"(?P<before>^/(?:u/|n/)?)(?P<user>[^/?#]+)")
 _PHONE = re.compile(r"(?:\+|00)?(?:86)?(1[3-9]\d{9})")
 
 
 class Masker:
-    """Masks columns under one key."""
+    """Masks columns under one key and those that superseded it (:mod:`ingest.mask_key`)."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *later: bytes) -> None:
         self._key = blake2b(key, digest_size=32).digest()
+        self._rotations = [Rotation(other) for other in later]
+        self.fingerprint = fingerprint((key, *later))
 
     @property
     def version(self) -> str:
-        """Changes when the key or the rules change: what was masked before must then be masked anew."""
+        """Changes when the first key or the rules change: what was masked before must then be masked anew.
+
+        A rotation changes what is stored along with it, so it doesn't count.
+        """
         return blake2b(f"{RULES_VERSION}.{_PSEUDONYM_VERSION}".encode(), key=self._key, digest_size=6).hexdigest()
 
     def pseudonym(self, value: str) -> str:
@@ -46,7 +54,12 @@ class Masker:
         stands before them, of an e-mail address those of its local part and of that part's letters sorted: records
         of one person with a slip in them can be matched (``ingest.identity``) without knowing the values.
         """
-        return value if _PSEUDONYM.fullmatch(value) else "p_" + self._in_parts(_normal(value))
+        return value if _PSEUDONYM.fullmatch(value) else self._rotated("p_" + self._in_parts(_normal(value)))
+
+    def _rotated(self, pseudonym: str) -> str:
+        for rotation in self._rotations:
+            pseudonym = rotation.apply(pseudonym)
+        return pseudonym
 
     def _in_parts(self, value: str) -> str:
         digits = value.replace("-", "").replace(" ", "")
@@ -68,10 +81,36 @@ class Masker:
 
     def name(self, value: str) -> str:
         """The pseudonym of a person's name."""
-        return value if _PSEUDONYM.fullmatch(value) else "n_" + self._digest(_normal(value))
+        return value if _PSEUDONYM.fullmatch(value) else self._rotated("n_" + self._digest(_normal(value)))
+
+    def url(self, value: str) -> str:
+        """An address of the web without what names a person.
+
+        User ids in the path (``/u/…``, ``/user/…``, ``/@…``) and the values of parameters become pseudonyms; user
+        and password before the host and what follows ``#`` go. The post that it leads to stays, and whoever may open
+        it sees its author there.
+        """
+        try:
+            parts = urlsplit(value.strip())
+            host = parts.hostname or ""
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:  # no address after all
+            return self.pseudonym(value)
+        if not host:
+            return mask_text(value)
+        users = _WEIBO_USER if host.endswith(("weibo.com", "weibo.cn")) else _USER_IN_PATH
+        path = users.sub(lambda match: match["before"] + self.pseudonym(unquote(match["user"])), parts.path)
+        query = urlencode([(name, self.pseudonym(given)) for name, given in parse_qsl(parts.query)], quote_via=quote)
+        return urlunsplit((parts.scheme, host + port, path, query, ""))
 
     def mark(self, value: str) -> str:
-        """A one-way mark of a pseudonym or key, by which an erased person is known again, under no other use."""
+        """A one-way mark of a pseudonym or key, by which an erased person is known again, under no other use.
+
+        That of a pseudonym outlives rotations: it is made of what the first key gave.
+        """
+        if _PSEUDONYM.fullmatch(value):
+            for rotation in reversed(self._rotations):
+                value = rotation.undo(value)
         return blake2b(
             value.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16, person=b"erased"
         ).hexdigest()
@@ -89,7 +128,7 @@ class Masker:
 
     def _column(self, rows: pa.Table, field: Field) -> pa.ChunkedArray:
         column = rows.column(field.name)
-        how: dict[str, Callable[[str], str]] = {"identifier": self.pseudonym, "name": self.name}
+        how: dict[str, Callable[[str], str]] = {"identifier": self.pseudonym, "name": self.name, "url": self.url}
         masked = mask_texts(column) if field.personal == "free_text" else _each(column, how[field.personal])
         if field.personal_when is None:
             return masked
@@ -131,33 +170,4 @@ def load_masker(settings: Settings) -> Masker:
 
     The key decides all pseudonyms: back it up, for without it new data no longer joins with old.
     """
-    if settings.mask_key:
-        return Masker(settings.mask_key.encode())
-    file = settings.var_dir / "mask.key"
-    try:
-        if not file.exists():
-            _make_key(file)
-        key = file.read_bytes().strip()
-    except OSError as error:
-        raise SourceError(
-            f"the mask key {file} can't be read or made: {error.strerror}; set HUIYIN_MASK_KEY"
-        ) from error
-    if len(key) < 32:
-        raise SourceError(f"the mask key {file} is damaged; restore it, or remove it together with the warehouse")
-    return Masker(key)
-
-
-def _make_key(file: Path) -> None:
-    """Write a new key so that of two processes at once both end up with the same."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secrets.token_hex(32))
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
+    return Masker(*read_keys(settings))

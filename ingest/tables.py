@@ -207,6 +207,8 @@ ERASURES = pa.schema(
         pa.field("reason", pa.string()),
         pa.field("voices", pa.int64(), nullable=False),
         pa.field("row_counts", pa.string(), nullable=False),
+        # What the other stores still have to do, as JSON without anything personal; NULL once all is done.
+        pa.field("pending", pa.string()),
     ]
 )
 ERASURE_MARKS = pa.schema(
@@ -218,6 +220,9 @@ ERASURE_MARKS = pa.schema(
     ]
 )
 
+# What the keys of the pseudonyms are known by, one row.
+MASK_KEY = pa.schema([pa.field("fingerprint", pa.string(), nullable=False)])
+
 
 def ensure_tables(warehouse: Warehouse) -> None:
     """Create what is missing: schemas, tables, and columns that a later release added."""
@@ -225,6 +230,7 @@ def ensure_tables(warehouse: Warehouse) -> None:
         ("raw", "load_audit", LOAD_AUDIT, LOAD_AUDIT_KEY),
         ("raw", "load_state", LOAD_STATE, LOAD_STATE_KEY),
         ("raw", "cursors", CURSORS, CURSORS_KEY),
+        ("raw", "mask_key", MASK_KEY, ()),
         ("raw", "calendar_days", CALENDAR_DAYS, ("date_day",)),
         ("raw", "erasures", ERASURES, ("erasure_id",)),
         ("raw", "erasure_marks", ERASURE_MARKS, ("mark", "erasure_id")),

@@ -23,6 +23,7 @@ from ingest.loading.report import LoadReport
 from ingest.loading.spool import Spool, open_spool
 from ingest.loading.stage import Stage
 from ingest.loading.writer import TableWriter
+from ingest.rotation import check_key
 from ingest.tables import ensure_tables
 from warehouse.connection import Warehouse, open_warehouse
 
@@ -41,6 +42,7 @@ def open_for_loading(load: Load) -> Iterator[Warehouse]:
         load.settings, lock_wait_seconds=LOCK_WAIT_SECONDS, memory=load.settings.load_memory
     ) as warehouse:
         ensure_tables(warehouse)
+        check_key(warehouse, load.masker)
         yield warehouse
 
 
