@@ -50,12 +50,8 @@ class SqlSource(BaseSource):
     def _expanded(cls, value: str) -> str:
         return expand(value)
 
-    def stream_of(self, table: SqlTable) -> str:
-        """The stream of a table: each is one by itself, named by its table or query."""
-        same = [other for other in self.tables if other.origin == table.origin]
-        number = 1 + next(index for index, other in enumerate(same) if other is table)
-        return table.origin if number == 1 else f"{table.origin}#{number}"
-
     def table_of(self, stream: str) -> SqlTable:
-        """The table of a stream."""
-        return next(table for table in self.tables if self.stream_of(table) == stream)
+        """The table of a stream. Each is a stream by itself, named by its table or query: agents, agents#2 …"""
+        place, _, number = stream.rpartition("#")
+        same = [table for table in self.tables if table.origin == stream]
+        return same[0] if same else [table for table in self.tables if table.origin == place][int(number) - 1]
