@@ -42,6 +42,8 @@ def stacked(*tables: pd.DataFrame) -> pd.DataFrame:
 def record_edges(seen: Observations) -> pd.DataFrame:
     """Which records of the CRM are one customer entered twice."""
     records = seen.records
+    if len(records) < 2:
+        return edges_of([])
     held = seen.holdings[seen.holdings["ref"].isin(records.index)]
     pairs = _record_pairs(held, records)
     if pairs.empty:
@@ -73,7 +75,7 @@ def _record_pairs(held: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     named = held[held["kind"].isin(("phone", "email"))]
     for column in ("first", "second"):
         part = parts_of(named["value"])[column]
-        key = named["ref"].map(records["name"]) + ":" + named["kind"] + ":" + column + ":" + part
+        key = named["ref"].map(records["name"]).astype(object) + ":" + named["kind"] + ":" + column + ":" + part
         keys.append(pd.DataFrame({"ref": named["ref"], "value": key}).dropna())
     together = pd.concat(keys).drop_duplicates()
     size = together.groupby("value")["ref"].transform("size")

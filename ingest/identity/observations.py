@@ -40,7 +40,8 @@ def observe(warehouse: Warehouse) -> Observations:
     placed = sightings.dropna(subset="region").groupby(["ref", "region"])["seen"].sum().reset_index()
     placed = placed.sort_values(["ref", "seen", "region"], ascending=[True, False, True]).drop_duplicates("ref")
     refs["region"] = placed.set_index("ref")["region"]
-    refs["region"] = records["region"].reindex(refs.index).fillna(refs["region"])
+    stated = records["region"].reindex(refs.index)
+    refs["region"] = stated.where(stated.notna(), refs["region"])
     own = sightings[["ref"]].assign(kind=sightings["channel"].map(_KIND_OF_CHANNEL), value=sightings["ref"])
     own = own.dropna(subset="kind")
     others = refs.index.difference(pd.Index(own["ref"]))

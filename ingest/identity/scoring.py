@@ -18,7 +18,7 @@ REVIEW_FROM = 0.5
 
 _M_NAME = 0.85  # names are mistyped, or the wife's is on record
 _M_EXACT = 0.7  # of phone or e-mail, where both are known: people change them
-_AT_MOST_WITH_OTHER_NAME = 0.9
+_AT_MOST_WITH_OTHER_NAME = 0.6
 _M_PART = 0.04  # a slip in one part of a phone or address
 _M_REGION = 0.95
 _U_EXACT = 1e-5  # colleagues and families share phones and mailboxes
