@@ -12,6 +12,7 @@ from ingest.connectors.delivery import Delivery
 from ingest.contract import Entity
 from ingest.drift import Seen
 from ingest.errors import SourceError
+from ingest.recognition import with_usual_event_values
 
 _TEXT_NULL = pa.scalar(None, pa.string())
 _ALL_THERE = Seen()
@@ -54,6 +55,8 @@ def map_delivery(delivery: Delivery, mapping: TableMapping, entity: Entity, seen
         for field in entity.fields
     ]
     table = pa.Table.from_arrays(columns, names=[field.name for field in entity.fields])
+    if entity.name == "ticket_events":
+        table = with_usual_event_values(table)
     mapped = _with_signs(table, numbers, rows, lookup, mapping, keyless if rows.num_rows else None)
     return replace(mapped, extra=rows.select(list(seen.extra_columns))) if seen.extra_columns else mapped
 

@@ -11,10 +11,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ingest.configuration import PLACEHOLDER, TableMapping
 from ingest.connectors.delivery import Delivery
 from ingest.contract import ENTITIES
-from ingest.usual_names import COLUMNS, VALUES
+from ingest.usual_names import COLUMNS, EVENT_VALUES, VALUES
 
 Aliases = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -71,6 +74,20 @@ def with_usual_values(mapping: TableMapping) -> TableMapping:
             for value in usual.split():
                 translations.setdefault(value, contract_value)
     return mapping.model_copy(update={"values": values})
+
+
+def with_usual_event_values(events: pa.Table) -> pa.Table:
+    """Mapped ticket events with the usual Chinese values of statuses and priorities in the contract's words."""
+    fields = pc.fill_null(events.column("field"), "")
+    for name in ("old_value", "new_value"):
+        column = events.column(name)
+        for field, contract_values in EVENT_VALUES.items():
+            usual = {value: word for word, values in contract_values.items() for value in values.split()}
+            place = pc.index_in(column, pa.array(list(usual), pa.string()))
+            translated = pc.coalesce(pc.take(pa.array(list(usual.values()), pa.string()), place), column)
+            column = pc.if_else(pc.equal(fields, field), translated, column)
+        events = events.set_column(events.schema.get_field_index(name), name, column)
+    return events
 
 
 class Recogniser:

@@ -188,8 +188,6 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "tag": "标签",
             "schedule": "服务时间 日程",
         },
-        "old_value": {**_STATUSES, **_PRIORITIES},
-        "new_value": {**_STATUSES, **_PRIORITIES},
         "actor_role": _ROLES,
     },
     "messages": {"author_role": _ROLES},
@@ -241,3 +239,6 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
         },
     },
 }
+
+# Field of an event: contract value: usual values before and after. A tag or a team may be called 加急 too, and stays.
+EVENT_VALUES: dict[str, dict[str, str]] = {"status": _STATUSES, "priority": _PRIORITIES}

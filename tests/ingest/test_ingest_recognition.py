@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from ingest.configuration import TableMapping
 from ingest.contract import ENTITIES
-from ingest.recognition import recognised_columns, usual_names, with_usual_values
+from ingest.recognition import recognised_columns, usual_names, with_usual_event_values, with_usual_values
 from ingest.usual_names import COLUMNS, VALUES
 from tests.ingest.conftest import Company
 
@@ -73,3 +75,16 @@ def test_one_column_stands_for_one_field_and_the_contract_s_own_names_win() -> N
         "customer_ref": "Customer Ref", "valid_from_at": "Valid-From at",
     }  # fmt: skip
     assert with_usual_values(TableMapping(entity="tickets")).values["channel"]["热线"] == "phone"
+
+
+def test_words_of_statuses_and_priorities_are_translated_in_their_own_events_only() -> None:
+    events = pa.table(
+        {
+            "field": ["status", "priority", "tag", "team", None],
+            "old_value": ["已解决", "普通", "加急", "普通", "挂起"],
+            "new_value": ["挂起", "加急", None, "完成", "open"],
+        }
+    )
+    translated = with_usual_event_values(events)
+    assert translated.column("old_value").to_pylist() == ["solved", "medium", "加急", "普通", "挂起"]
+    assert translated.column("new_value").to_pylist() == ["on_hold", "urgent", None, "完成", "open"]
