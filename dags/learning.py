@@ -20,9 +20,10 @@ from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 
 @task(pool=WRITER_POOL)
 def end_retention() -> dict[str, int]:
-    """Empty the texts whose retention period is over; how many rows, by table."""
-    from huiyin.erasure import end_of_retention
+    """Finish erasures that were killed; empty the texts whose retention period is over; how many rows, by table."""
+    from huiyin.erasure import end_of_retention, finish_erasures
 
+    finish_erasures(SETTINGS)
     return end_of_retention(SETTINGS)
 
 

@@ -20,7 +20,7 @@ from huiyin.errors import HuiyinError
 from improvement.ops.erasure import erase_voices
 from improvement.report import write_report
 from ingest.connectors.delivery import utc_now
-from ingest.erasure import end_retention, erase_person, voices_of
+from ingest.erasure import Anonymised, end_retention, erase_person, finish, unfinished, voices_of
 from ingest.identity import resolve
 from ingest.identity.tables import ensure_identity_tables
 from ingest.masking import Masker, load_masker
@@ -56,7 +56,6 @@ class Receipt:
     rows: dict[str, int]
     voices: int
     verbatims: int
-    vectors: int
     reports: list[str]
     topics_are_relearnt: str
     not_reached: tuple[str, ...] = NOT_REACHED
@@ -67,37 +66,55 @@ def forget(settings: Settings, customer: str, reason: str, say: Callable[[str], 
 
     ``customer``: a number, phone, e-mail address, account or handle as the systems know it, or a pseudonym of it. All
     that identity resolution holds to be the same person is forgotten. Totals of closed periods stay (see
-    :mod:`ingest.erasure`). A call that was killed is simply repeated. Raises :class:`ErasureError` for an unknown one.
+    :mod:`ingest.erasure`). Once the raw tables have forgotten, a call that was killed is finished by the next one, by
+    :func:`finish_erasures`, or by the weekly DAG. Raises :class:`ErasureError` for an unknown or ambiguous person.
     """
+    finish_erasures(settings, say)
     masker = load_masker(settings)
-    erasure_id, erased_at = f"E-{secrets.token_hex(4)}", utc_now()
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
         ensure_identity_tables(warehouse)
         refs = _refs_of(warehouse, masker, customer)
-        voices = voices_of(warehouse, refs)
-        texts = _texts_of(warehouse, voices)
-        say(f"{len(refs)} pseudonyms of the person, {len(voices)} voices")
-        anonymised = erase_person(warehouse, masker, refs, erasure_id, erased_at, reason)
-    rows = dict(anonymised.rows)
-    rows["nlp"] = forget_voices(settings, voices)
-    verbatims = erase_voices(settings, voices)
-    vectors = forget_texts(settings, texts)
+        texts = _texts_of(warehouse, voices_of(warehouse, refs))
+    # These know the person by the texts, so they come before the texts go; a killed call does them again.
+    forget_texts(settings, texts)
+    reports = _reports_that_quote(settings, texts)
+    with open_warehouse(settings) as warehouse:
+        say(f"anonymising what is known under {len(refs)} pseudonym(s)")
+        erasure_id = f"E-{secrets.token_hex(4)}"
+        done = erase_person(warehouse, masker, refs, erasure_id, utc_now(), reason, reports)
+    return _finish(settings, done, say)
+
+
+def finish_erasures(settings: Settings, say: Callable[[str], None] = lambda _: None) -> list[Receipt]:
+    """Finish what killed calls of :func:`forget` left undone."""
+    with open_warehouse(settings) as warehouse:
+        ensure_tables(warehouse)
+        left = unfinished(warehouse)
+    return [_finish(settings, done, say) for done in left]
+
+
+def _finish(settings: Settings, done: Anonymised, say: Callable[[str], None]) -> Receipt:
+    """Let the other stores follow the raw tables; each step may be repeated."""
+    rows = {**done.rows, "nlp": forget_voices(settings, done.voice_ids)}
+    verbatims = erase_voices(settings, done.voice_ids)
     say("rebuilding and publishing the mart")
     _rebuild(settings)
-    reports = _renew_reports(settings, texts)
+    for name in done.reports:
+        write_report(settings, date.fromisoformat(name.removesuffix(".html")))
     receipt = Receipt(
-        erasure_id,
-        erased_at.isoformat(sep=" ", timespec="seconds"),
-        reason,
+        done.erasure_id,
+        done.erased_at.isoformat(sep=" ", timespec="seconds"),
+        done.reason,
         rows,
-        len(voices),
+        len(done.voice_ids),
         verbatims,
-        vectors,
-        reports,
+        list(done.reports),
         "at the next run of the DAG `learning`, without the person's texts",
     )
     _keep(settings, receipt)
+    with open_warehouse(settings) as warehouse:
+        finish(warehouse, done.erasure_id)
     return receipt
 
 
@@ -162,19 +179,16 @@ def _rebuild(settings: Settings) -> None:
     shutil.rmtree(settings.data_docs_dir, ignore_errors=True)
 
 
-def _renew_reports(settings: Settings, texts: Collection[str]) -> list[str]:
-    """Write those reports again that quote the person; their names."""
+def _reports_that_quote(settings: Settings, texts: Collection[str]) -> list[str]:
+    """Names of the dated pages that quote one of the texts."""
     quotes = [text for text in texts if len(text) >= _SHORTEST_QUOTE]
-    renewed = []
-    for file in sorted(settings.reports_dir.glob("*.html")) if settings.reports_dir.exists() else []:
-        dated = _DATED.fullmatch(file.name)
-        if dated is None:
-            continue  # latest.html is the page of a day and is renewed with it
-        page = html.unescape(file.read_text(encoding="utf-8"))
-        if any(quote in page for quote in quotes):
-            write_report(settings, date.fromisoformat(dated[1]))
-            renewed.append(file.name)
-    return renewed
+    pages = settings.reports_dir.glob("*.html") if settings.reports_dir.exists() else []
+    return sorted(
+        file.name
+        for file in pages
+        if _DATED.fullmatch(file.name)  # latest.html is the page of a day and is renewed with it
+        and any(quote in html.unescape(file.read_text(encoding="utf-8")) for quote in quotes)
+    )
 
 
 def _keep(settings: Settings, receipt: Receipt) -> Path:

@@ -39,7 +39,6 @@ def forget(
         table.add_row(f"rows of {name}", f"{number:,}")
     table.add_row("voices without text now", f"{receipt.voices:,}")
     table.add_row("verbatims on cards", f"{receipt.verbatims:,}")
-    table.add_row("vectors", f"{receipt.vectors:,}")
     table.add_row("reports written again", ", ".join(receipt.reports) or "none quoted the person")
     table.add_row("topics are relearnt", receipt.topics_are_relearnt)
     for place in receipt.not_reached:

@@ -73,12 +73,14 @@ class Erased:
 
 @dataclass(frozen=True)
 class Anonymised:
-    """What :func:`erase_person` did: ``rows`` by table, and how many voices' texts are gone."""
+    """An erasure in the raw tables: ``rows`` by table, the voices whose texts are gone, reports that quoted them."""
 
     erasure_id: str
     erased_at: datetime
+    reason: str
     rows: Mapping[str, int]
-    voices: int
+    voice_ids: Sequence[str]
+    reports: Sequence[str]
 
 
 def load_erased(warehouse: Warehouse, retention_days: Mapping[str, int], now: datetime) -> Erased:
@@ -189,11 +191,18 @@ def voices_of(warehouse: Warehouse, refs: Sequence[str]) -> list[str]:
 
 
 def erase_person(
-    warehouse: Warehouse, masker: Masker, refs: Sequence[str], erasure_id: str, erased_at: datetime, reason: str
+    warehouse: Warehouse,
+    masker: Masker,
+    refs: Sequence[str],
+    erasure_id: str,
+    erased_at: datetime,
+    reason: str,
+    reports: Sequence[str] = (),
 ) -> Anonymised:
     """Anonymise all that ``raw`` and ``quarantine`` hold of the person known by these pseudonyms; one transaction.
 
-    The caller resolves which pseudonyms are one person. Run again it finds nothing more to do.
+    The caller resolves which pseudonyms are one person and, once the other stores have followed, calls
+    :func:`finish`; until then :func:`unfinished` names the erasure. Run again it finds nothing more to do.
     """
     with warehouse.transaction():
         voices = voices_of(warehouse, refs)
@@ -209,8 +218,28 @@ def erase_person(
         counts = {f"raw.{name}": rows.num_rows for name, rows in found.items() if rows.num_rows}
         counts |= _clear_quarantine(warehouse, set(refs), {(row["_source"], row["ticket_id"]) for row in tickets})
         _keep_together(warehouse, refs, [surrogate for surrogate, _ in erased.surrogates.values()], erased_at)
-        _keep(warehouse, erased, erasure_id, erased_at, reason, counts, len(voices))
-    return Anonymised(erasure_id, erased_at, counts, len(voices))
+        done = Anonymised(erasure_id, erased_at, reason, counts, tuple(voices), tuple(reports))
+        _keep(warehouse, erased, done)
+    return done
+
+
+def unfinished(warehouse: Warehouse) -> list[Anonymised]:
+    """Erasures whose other stores haven't followed yet, the oldest first."""
+    found = []
+    for row in warehouse.rows("select * from raw.erasures where pending is not null order by erased_at"):
+        pending = json.loads(row["pending"])
+        found.append(
+            Anonymised(
+                row["erasure_id"], row["erased_at"], row["reason"], json.loads(row["row_counts"]),
+                pending["voice_ids"], pending["reports"],
+            )
+        )  # fmt: skip
+    return found
+
+
+def finish(warehouse: Warehouse, erasure_id: str) -> None:
+    """All stores have followed."""
+    warehouse.execute(f"update raw.erasures set pending = null where erasure_id = '{erasure_id}'")
 
 
 def _keep_together(warehouse: Warehouse, refs: Sequence[str], surrogates: Sequence[str], now: datetime) -> None:
@@ -284,25 +313,19 @@ def _is_of_person(row: Mapping[str, Any], refs: set[str], tickets: set[tuple[str
     return not refs.isdisjoint(payload.values()) or (row["source"], payload.get("ticket_id")) in tickets
 
 
-def _keep(
-    warehouse: Warehouse,
-    erased: Erased,
-    erasure_id: str,
-    erased_at: datetime,
-    reason: str,
-    counts: Mapping[str, int],
-    voices: int,
-) -> None:
+def _keep(warehouse: Warehouse, erased: Erased, done: Anonymised) -> None:
+    erasure_id, erased_at = done.erasure_id, done.erased_at
     marks = [
         {"mark": mark, "surrogate": surrogate, "erasure_id": erasure_id, "erased_at": erased_at}
         for mark, (surrogate, _) in erased.surrogates.items()
     ] + [{"mark": mark, "surrogate": None, "erasure_id": erasure_id, "erased_at": erased_at} for mark in erased.tickets]
     warehouse.append("raw", "erasure_marks", pa.Table.from_pylist(marks, schema=ERASURE_MARKS))
-    receipt = {
-        "erasure_id": erasure_id, "erased_at": erased_at, "reason": reason, "voices": voices,
-        "row_counts": json.dumps(counts, sort_keys=True),
+    row = {
+        "erasure_id": erasure_id, "erased_at": erased_at, "reason": done.reason, "voices": len(done.voice_ids),
+        "row_counts": json.dumps(dict(done.rows), sort_keys=True),
+        "pending": json.dumps({"voice_ids": list(done.voice_ids), "reports": list(done.reports)}),
     }  # fmt: skip
-    warehouse.append("raw", "erasures", pa.Table.from_pylist([receipt], schema=ERASURES))
+    warehouse.append("raw", "erasures", pa.Table.from_pylist([row], schema=ERASURES))
 
 
 def end_retention(
