@@ -211,6 +211,10 @@ class FakeZendesk:
                 start = int(query.get("start_time", 0))
                 ratings = [r for r in history.ratings(now) if seconds(r["created_at"]) >= start]
                 return self._listed("satisfaction_ratings", ratings, query)
+            case ["guide", "survey_responses"]:
+                start = int(query.get("filter[created_at_start]", 0))
+                offered = [r for r in history.responses(now) if r["offered"] >= start]
+                return self._listed("survey_responses", offered, query)
             case ["business_hours", "schedules"]:
                 return 200, {"schedules": history.listed("schedules", now)}
             case ["business_hours", "schedules", number, "holidays"]:

@@ -24,7 +24,14 @@ from ingest.connectors import http
 from ingest.connectors.delivery import delivery_of_records
 from ingest.connectors.zendesk import reader
 from ingest.connectors.zendesk.config import STREAMS, ZendeskSource
-from ingest.connectors.zendesk.records import Lookups, event_records, schedule_records, ticket_record, user_records
+from ingest.connectors.zendesk.records import (
+    Lookups,
+    event_records,
+    schedule_records,
+    survey_record,
+    ticket_record,
+    user_records,
+)
 from ingest.errors import SourceError
 from ingest.load import ingest_source
 from ingest.loading import streams
@@ -168,6 +175,21 @@ def truth(history: History, now: int, settings: Settings) -> Rows:
             )
             for r in history.ratings(now)
             if r["score"] != "offered"
+        }
+        | {
+            (
+                r["id"],
+                "csat",
+                r["subjects"][1]["id"],
+                person(r["responder_id"]),
+                float(r["answers"][0]["rating"]),
+                1.0,
+                3.0 if "options" in r["answers"][0]["question"] else 5.0,
+                r["answers"][1].get("value"),
+                at(seconds(r["answers"][0]["created_at"])),
+            )
+            for r in history.responses(now)
+            if r["answers"]
         },
         "schedules": history.schedule_rows(now),
         "schedule_holidays": {
@@ -371,7 +393,8 @@ def test_own_tables_replace_those_of_their_stream_only(tmp_path: Path) -> None:
 _KEYS = (
     "id", "status", "tags", "added_tags", "previous_value", "event_type", "type", "child_events", "assignee_id", "via",
     "channel", "source", "from", "rel", "custom_fields", "custom_ticket_fields", "value", "field_name", "body", "role",
-    "9001", "author_id", "organization_id", "phone", "group_id", "new_schedule_id", "created_at", "timestamp",
+    "9001", "author_id", "answers", "rating", "question", "options", "subjects", "zrn",
+    "organization_id", "phone", "group_id", "new_schedule_id", "created_at", "timestamp",
 )  # fmt: skip
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**12) | st.text(max_size=6),
@@ -391,6 +414,7 @@ def test_records_of_any_shape_are_read_without_a_crash(record: dict[str, Any]) -
     shaped = [
         ticket_record(record, source, Lookups(), None),
         *user_records(record | {"role": "end-user"}, source, Lookups()),
+        survey_record(record),
         *event_records(record, source, Lookups()),
         *event_records({"child_events": [{**record, "event_type": kind} for kind in kinds]}, source, Lookups()),
     ]

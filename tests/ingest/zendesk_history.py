@@ -51,6 +51,7 @@ class History:
         self._tickets: dict[int, Versioned] = {}
         self._users: dict[int, Versioned] = {}
         self._ratings: dict[int, Versioned] = {}
+        self._responses: dict[int, Versioned] = {}
         self._lists: dict[str, dict[int, Versioned]] = {
             name: {} for name in ("groups", "organizations", "ticket_fields", "schedules")
         }
@@ -81,6 +82,10 @@ class History:
     def ratings(self, now: int) -> list[dict[str, Any]]:
         """All ratings as they are."""
         return _at(self._ratings, now)
+
+    def responses(self, now: int) -> list[dict[str, Any]]:
+        """All survey responses as they are."""
+        return _at(self._responses, now)
 
     def listed(self, name: str, now: int) -> list[dict[str, Any]]:
         """A list of what exists, without what was removed."""
@@ -279,6 +284,25 @@ class History:
             comment = self._chance.choice([None, "服务很好", "太慢了"])
             versions.append((given, base | {"score": score, "comment": comment, "updated_at": iso(given)}))
         self._ratings[40_000 + number] = Versioned(versions)
+        self._plan_response(number, customer, moment)
+
+    def _plan_response(self, number: int, customer: int, moment: int) -> None:
+        subject = {"id": str(number), "type": "ticket", "zrn": f"zen:ticket:{number}"}
+        base = {
+            "id": f"01J{number}", "offered": moment, "responder_id": customer, "answers": [],
+            "subjects": [{"id": "9", "type": "request", "zrn": "zen:request:9"}, subject],
+        }  # fmt: skip
+        versions = [(moment, base)]
+        if self._chance.random() < 0.5:
+            given = moment + self._chance.choice([60, DAY])
+            question = {"options": [{"rating": n} for n in (1, 2, 3)]} if number % 2 else {"type": "rating_scale"}
+            times = {"created_at": iso(given), "updated_at": iso(given)}
+            rating = {"type": "rating_scale", "rating": number % 3 + 1, "question": question, **times}
+            comment = {"type": "open_ended", "value": "下次快一点", **times}
+            skipped = {"type": "skipped", "question": {"type": "open_ended"}, **times}
+            answers = [rating, comment if number % 3 else skipped]
+            versions.append((given, base | {"answers": answers}))
+        self._responses[number] = Versioned(versions)
 
     def _id(self) -> int:
         self._next_id += 1

@@ -21,7 +21,7 @@ from ingest.errors import SourceError
 log = logging.getLogger(__name__)
 
 LIST_PAGE_SIZE = 100  # the most that cursor pagination allows
-_NOT_IN_THIS_PLAN = frozenset({403, 404})
+NOT_IN_THIS_PLAN = frozenset({403, 404})
 _UNKNOWN_CURSOR = frozenset({400, 404, 410, 422})
 _TICKET_NUMBER = re.compile(r"#(\d+)")
 # "start_time must be more than one minute in the past"; the last minute isn't exported anyway.
@@ -167,7 +167,7 @@ class Api:
 
     def _default_schedule(self) -> str | None:
         wanted = self._source.default_schedule
-        schedules = self.schedules(_NOT_IN_THIS_PLAN)
+        schedules = self.schedules(NOT_IN_THIS_PLAN)
         if wanted == "oldest":
             oldest = min(schedules, key=lambda r: (text(r.get("created_at")), text(r.get("id"))), default=None)
             return None if oldest is None else text(oldest["id"])

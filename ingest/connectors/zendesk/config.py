@@ -13,9 +13,11 @@ from ingest.configuration import StreamSource, StreamTable
 from ingest.connectors.http_config import Auth, BasicAuth, HttpOptions, Secret, WebAddress
 from ingest.connectors.zendesk.zones import iana_zone
 
-Stream = Literal["tickets", "ticket_events", "users", "satisfaction_ratings", "schedules", "schedule_holidays"]
+Stream = Literal[
+    "tickets", "ticket_events", "users", "satisfaction_ratings", "survey_responses", "schedules", "schedule_holidays"
+]
 STREAMS: tuple[Stream, ...] = (
-    "schedules", "schedule_holidays", "users", "tickets", "ticket_events", "satisfaction_ratings",
+    "schedules", "schedule_holidays", "users", "tickets", "ticket_events", "satisfaction_ratings", "survey_responses",
 )  # fmt: skip
 
 CHANNELS = {
@@ -209,6 +211,14 @@ class ZendeskSource(StreamSource, HttpOptions):
                 columns={"feedback_id": "id", "customer_ref": "requester_id", "text": "comment", "url": ""},
                 values={"score": {"good": "1", "bad": "0"}},
                 constants={"kind": "csat", "scale_min": "0", "scale_max": "1"},
+                changed_at="updated_at",
+            ),
+            StreamTable(
+                stream="survey_responses",
+                entity="feedback",
+                where={"record": "answered"},
+                columns={"feedback_id": "id", "customer_ref": "responder_id", "score": "rating", "text": "comment"},
+                constants={"kind": "csat"},
                 changed_at="updated_at",
             ),
         ]

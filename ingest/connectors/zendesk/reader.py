@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from ingest.connectors.base import Request
 from ingest.connectors.delivery import Delivery, delivery_of_records
 from ingest.connectors.http import HttpClient
-from ingest.connectors.zendesk.api import Api, Page
+from ingest.connectors.zendesk.api import NOT_IN_THIS_PLAN, Api, Page
 from ingest.connectors.zendesk.config import ZendeskSource
 from ingest.connectors.zendesk.records import (
     Record,
@@ -21,6 +21,7 @@ from ingest.connectors.zendesk.records import (
     holiday_record,
     items,
     schedule_records,
+    survey_record,
     text,
     ticket_record,
     user_records,
@@ -155,16 +156,33 @@ def _moment(record: Record, stamp: str) -> int:
 
 
 def _satisfaction_ratings(api: Api, source: ZendeskSource, request: Request) -> Read:
-    """A rating is offered first and given later: those offered lately are read again."""
+    path, key = "api/v2/satisfaction_ratings.json", "satisfaction_ratings"
+    return _offers(source, request, lambda start: api.listing(path, key, start_time=start))
+
+
+def _survey_responses(api: Api, source: ZendeskSource, request: Request) -> Read:
+    path, key = "api/v2/guide/survey_responses.json", "survey_responses"
+
+    def pages(start: int) -> Iterator[list[Record]]:
+        for page in api.listing(path, key, NOT_IN_THIS_PLAN, **{"filter[created_at_start]": start}):
+            yield [survey_record(response) for response in page]
+
+    return _offers(source, request, pages)
+
+
+def _offers(source: ZendeskSource, request: Request, pages: Callable[[int], Iterator[list[Record]]]) -> Read:
+    """Ratings are offered first and given later: those offered lately are read again. ``pages`` begins at an instant.
+
+    The lists aren't sorted by change: until all of one is in, nothing is known to be complete.
+    """
     lookback = max(timedelta(days=source.ratings_overlap_days), timedelta(minutes=source.overlap_minutes))
     span = _span(source, request, lookback)
     start = max(0, span.start if request.resume else span.start - int(lookback.total_seconds()))
-    before = _before(source, request)
-    position: int = before.get("position", span.start)
+    before: int = _before(source, request).get("position", span.start)
+    position = before
     waiting: list[dict[str, Any]] = []
-    for page in api.listing("api/v2/satisfaction_ratings.json", "satisfaction_ratings", start_time=start):
-        # The list isn't sorted by change: until all of it is in, nothing is known to be complete.
-        yield waiting, {"position": before.get("position", span.start)}
+    for page in pages(start):
+        yield waiting, {"position": before}
         waiting = []
         for record in page:
             moment = _moment(record, "updated_at")
@@ -207,6 +225,7 @@ _STREAMS: Mapping[str, Callable[[Api, ZendeskSource, Request], Read]] = {
     "ticket_events": _ticket_events,
     "users": _users,
     "satisfaction_ratings": _satisfaction_ratings,
+    "survey_responses": _survey_responses,
     "schedules": _schedules,
     "schedule_holidays": _schedule_holidays,
 }

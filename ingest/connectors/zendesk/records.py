@@ -192,6 +192,34 @@ def _moment(event: Record) -> str | None:
     return None if stamp is None else str(stamp)
 
 
+def survey_record(response: Record) -> dict[str, Any]:
+    """A survey response with its rating, the scale of the question, and its comment.
+
+    A scale that the question doesn't show has five steps, as Zendesk's own survey does.
+    """
+    answers = mappings(response.get("answers"))
+    rated = next((answer for answer in answers if answer.get("rating") is not None), None)
+    written = [text(answer.get("value") or answer.get("comment")) for answer in answers]
+    steps = [epoch(option.get("rating")) for option in mappings(mapping((rated or {}).get("question")).get("options"))]
+    scale = [step for step in steps if step is not None] or [1, 5]
+    names = [text(subject.get("zrn")) for subject in mappings(response.get("subjects"))]
+    names += [text(name) for name in items(response.get("subject_zrns"))]
+    tickets = [name.rpartition(":")[2] for name in names if ":ticket:" in name]
+    return {
+        "record": "offered" if rated is None else "answered",
+        "id": response.get("id"),
+        "responder_id": response.get("responder_id"),
+        "ticket_id": tickets[0] if tickets else None,
+        "rating": None if rated is None else rated["rating"],
+        "rating_category": None if rated is None else rated.get("rating_category"),
+        "scale_min": min(scale),
+        "scale_max": max(scale),
+        "comment": "\n".join(part for part in written if part) or None,
+        "created_at": min((text(answer.get("created_at")) for answer in answers), default="") or None,
+        "updated_at": max((text(answer.get("updated_at")) for answer in answers), default="") or None,
+    }
+
+
 def schedule_records(schedule: Record, source: ZendeskSource) -> Iterator[dict[str, Any]]:
     """The weekly windows of one schedule, united where they touch and cut at midnight.
 
