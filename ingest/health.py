@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import fmean, median, pvariance
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -182,21 +182,25 @@ def _kind(day: date, calendar: Mapping[date, str]) -> str:
 
 
 def _missed(evidence: Evidence, as_of: datetime, zone: str, calendar: Mapping[date, str]) -> bool:
-    """Whether comparable days would have brought rows during the silence; without such days: yes."""
+    """Whether comparable days would have brought rows on the whole days of the silence; without such days: yes.
+
+    Where less than a day is expected between rows, nothing is said by whole days, and what is configured holds.
+    """
     assert evidence.newest_row_at is not None
-    begin, end = _local(evidence.newest_row_at, zone), _local(as_of, zone)
+    if evidence.expected_every_hours < 24:
+        return True
+    begin, end = _local(evidence.newest_row_at, zone).date(), _local(as_of, zone).date()
     # The days before the silence are what is usual; longer ago than eight weeks nothing is.
-    usual = {day: count for day, count in (evidence.daily or {}).items() if day < begin.date()}
-    expected, day = 0.0, begin.date()
-    while day <= end.date() and expected < FEWEST_MISSED:
-        counts = comparable_counts(usual, day, calendar)
+    usual = {day: count for day, count in (evidence.daily or {}).items() if day < begin}
+    expected = 0.0
+    for n in range(1, (end - begin).days):
+        counts = comparable_counts(usual, begin + timedelta(days=n), calendar)
         if len(counts) < FEWEST_DAYS:
             return True
-        from_at = max(begin, datetime.combine(day, time(), begin.tzinfo))
-        to_at = min(end, datetime.combine(day + timedelta(days=1), time(), begin.tzinfo))
-        expected += fmean(counts) * (to_at - from_at) / timedelta(days=1)
-        day += timedelta(days=1)
-    return expected >= FEWEST_MISSED
+        expected += fmean(counts)
+        if expected >= FEWEST_MISSED:
+            return True
+    return False
 
 
 def _local(instant: datetime, zone: str) -> datetime:
