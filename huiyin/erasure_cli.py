@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ def forget(
     from huiyin.erasure import forget as forget_person
 
     who = input().strip() if customer == "-" else customer
+    # dbt writes the command that it was called by into its artifacts.
+    sys.argv[1:] = ["forget", "-"]
     if not yes and not typer.confirm("This can't be undone. Go on?"):
         raise typer.Abort
     receipt = forget_person(load_settings(), who, reason, console.print)
