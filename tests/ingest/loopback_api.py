@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -61,8 +63,13 @@ class Loopback:
 
 
 @contextmanager
-def loopback(answer: Callable[[Asked], Any], ahead: timedelta = timedelta()) -> Iterator[Loopback]:
-    """Serve ``answer(request)``, a :class:`Reply` or what its JSON says; ``ahead`` is how wrong our clock is."""
+def loopback(
+    answer: Callable[[Asked], Any], ahead: timedelta = timedelta(), certificate: Path | None = None
+) -> Iterator[Loopback]:
+    """Serve ``answer(request)``, a :class:`Reply` or what its JSON says; ``ahead`` is how wrong our clock is.
+
+    ``certificate``: a file with key and certificate; then it serves https.
+    """
     world = Loopback("", [], ahead)
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,15 +109,21 @@ def loopback(answer: Callable[[Asked], Any], ahead: timedelta = timedelta()) -> 
             """Tests read what was asked, not a log."""
 
         def handle(self) -> None:
-            with suppress(BrokenPipeError, ConnectionResetError):  # the client gave up, as some tests want
+            with suppress(
+                BrokenPipeError, ConnectionResetError, ssl.SSLError
+            ):  # the client gave up, as some tests want
                 super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
     server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    world.url = f"http://127.0.0.1:{server.server_address[1]}"
+    world.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     try:
         yield world
     finally:

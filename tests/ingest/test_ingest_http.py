@@ -8,11 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from loopback_api import Asked, Reply, loopback
 from pydantic import TypeAdapter
 
@@ -323,3 +328,38 @@ def test_chinese_encodings_marks_and_half_emoji_are_read() -> None:
     )
     with loopback(replies) as server, client(server.url) as http_client:
         assert [http_client.get_json("x")["t"] for _ in range(3)] == ["空调", "1", "😀 �"]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Key and certificate of 127.0.0.1, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "server.pem"
+    encoding = serialization.Encoding.PEM
+    file.write_bytes(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(encoding)
+    )
+    return file
+
+
+def test_an_unknown_certificate_is_refused_at_once_and_a_named_one_trusted(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with loopback(script([1]), certificate=certificate) as server:
+        with client(server.url) as http_client, pytest.raises(SourceError, match=r"can't be trusted.*SSL_CERT_FILE"):
+            http_client.get_json("tickets")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with client(server.url) as http_client:
+            assert http_client.get_json("tickets") == [1]
+            # Behind a proxy that ends TLS, many systems write http into their links: meant is the https server.
+            assert http_client.get_json(server.url.replace("https", "http") + "/tickets?page=2") == [1]
+    assert server.paths() == ["/tickets", "/tickets"]

@@ -84,13 +84,14 @@ def _steps(
 
 def _windows(source: QiyuSource, request: Request, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Spans of at most a day, oldest first; the last one ends now, by the server's clock."""
-    interval = request.interval
-    start = midnight(interval.from_on or source.start_on, request.zone)
-    end = now
+    interval, end = request.interval, now
     if request.resume and request.cursor:
         start = datetime.fromisoformat(request.cursor["at"]) - timedelta(minutes=source.overlap_minutes)
-    elif not request.resume and interval.to_on is not None:
-        end = min(now, midnight(interval.to_on, request.zone))
+    elif request.resume:
+        start = midnight(source.start_on, request.zone)
+    else:
+        start = midnight(interval.from_on or source.start_on, request.zone)
+        end = now if interval.to_on is None else min(now, midnight(interval.to_on, request.zone))
     while start < end:
         until = min(start + WINDOW, end)
         yield start, until

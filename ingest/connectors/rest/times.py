@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +17,8 @@ from ingest.connectors.json_path import value_at
 from ingest.connectors.rest.config import Cursor, RestStream
 from ingest.convert import instants
 from ingest.errors import SourceError
+
+_WHOLE = re.compile(r"-?\d{1,18}")
 
 Position = datetime | int
 """An instant (naive UTC) or a number."""
@@ -51,12 +54,17 @@ def wanted_of(stream: RestStream, request: Request, overlap_minutes: float, now:
     if cursor is not None and cursor.is_number:
         stored = request.cursor.get("number") if request.resume and request.cursor else None
         return Wanted(first if stored is None else int(stored) - cursor.overlap, None)
-    start: Position | None = first if from_on is None else midnight(from_on, request.zone)
+    day = None if from_on is None else midnight(from_on, request.zone)
+    start: Position | None
     end = now
     if request.resume and request.cursor and "at" in request.cursor:
         start = datetime.fromisoformat(request.cursor["at"]) - timedelta(minutes=overlap_minutes)
-    elif not request.resume and to_on is not None:
-        end = midnight(to_on, request.zone)
+    elif request.resume:
+        # A first load by schedule is asked for some days; whoever says where to begin wants the history, too.
+        start = day if first is None else first
+    else:
+        start = first if day is None else day
+        end = now if to_on is None else midnight(to_on, request.zone)
     if start is None and stream.window_hours is not None:
         raise SourceError("the first load needs a beginning: set `cursor.initial`, or load from a day on")
     return Wanted(start, end)
@@ -78,18 +86,23 @@ def latest(positions: Sequence[Position]) -> Position | None:
 
 
 def positions_of(records: Sequence[Mapping[str, Any]], cursor: Cursor, zone: str) -> list[Position | None]:
-    """The position of each record. Raises :class:`SourceError` where values can't be read."""
+    """The position of each record, None where it has none that can be read (such as 0000-00-00).
+
+    Raises :class:`SourceError` where none of several values can be read: then the field is the wrong one.
+    """
     assert cursor.field is not None
-    values = [value_at(cursor.field, record) for record in records]
+    values = text_array([value_at(cursor.field, record) for record in records])
     if cursor.is_number:
-        try:
-            return [None if value is None else int(str(value)) for value in values]
-        except ValueError:
-            raise SourceError(f"cursor.field {cursor.field}: not every value is a whole number") from None
-    found, invalid = instants(text_array(values), zone)
-    if invalid.any():
-        raise SourceError(f"cursor.field {cursor.field}: not every value is an instant; name another field")
-    return list(found.to_pylist())
+        readable = [value is not None and _WHOLE.fullmatch(value) is not None for value in values.to_pylist()]
+        found: list[Position | None] = [
+            int(value) if ok else None for value, ok in zip(values.to_pylist(), readable, strict=True)
+        ]
+    else:
+        found = instants(values, zone)[0].to_pylist()
+    if values.null_count < len(values) and all(position is None for position in found):
+        kind = "a whole number" if cursor.is_number else "an instant"
+        raise SourceError(f"cursor.field {cursor.field}: no value is {kind}; name another field")
+    return found
 
 
 def written(position: Position, time_format: str, zone: str) -> str:
