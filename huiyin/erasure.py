@@ -20,6 +20,7 @@ from huiyin.errors import HuiyinError
 from improvement.ops.erasure import erase_voices
 from improvement.report import write_report
 from ingest.connectors.delivery import utc_now
+from ingest.connectors.webhook.inbox import forget_events
 from ingest.erasure import Anonymised, end_retention, erase_person, finish, unfinished, voices_of
 from ingest.identity import resolve
 from ingest.identity.tables import ensure_identity_tables
@@ -96,7 +97,11 @@ def finish_erasures(settings: Settings, say: Callable[[str], None] = lambda _: N
 
 def _finish(settings: Settings, done: Anonymised, say: Callable[[str], None]) -> Receipt:
     """Let the other stores follow the raw tables; each step may be repeated."""
-    rows = {**done.rows, "nlp": forget_voices(settings, done.voice_ids)}
+    rows = {
+        **done.rows,
+        "nlp": forget_voices(settings, done.voice_ids),
+        "inbox": forget_events(settings.var_dir, done.voice_ids),
+    }
     verbatims = erase_voices(settings, done.voice_ids)
     say("rebuilding and publishing the mart")
     _rebuild(settings)

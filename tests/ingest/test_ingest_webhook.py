@@ -33,7 +33,7 @@ from huiyin.interval import Interval
 from ingest.configuration import SourcesFileError
 from ingest.connectors.delivery import utc_now
 from ingest.connectors.webhook.config import SCHEMES, WebhookSource
-from ingest.connectors.webhook.inbox import Inbox
+from ingest.connectors.webhook.inbox import Inbox, forget_events
 from ingest.connectors.webhook.intake import Arrival, take_in
 from ingest.connectors.webhook.server import create_app
 from ingest.connectors.webhook.signature import UnsignedError, verify
@@ -353,6 +353,34 @@ def test_events_stay_as_long_as_told_and_can_be_loaded_again(
     today = utc_now().date()
     load(duckdb_company, Interval(today - timedelta(days=1), today + timedelta(days=2)), resume=False)
     assert len(duckdb_company.rows("select 1 from raw.tickets")) == 2
+
+
+def test_the_inbox_forgets_the_texts_of_erased_voices(duckdb_company: Company, open_desk: OpenDesk) -> None:
+    duckdb_company.declare(shop())
+    desk = open_desk(duckdb_company.settings)
+    desk.push(ticket(1, "独一无二的话"))
+    desk.push(ticket(2, "别人的话"))
+    folder = duckdb_company.settings.var_dir
+    assert forget_events(folder, ["ticket:shop:T1"]) == 1
+    assert forget_events(folder, ["ticket:shop:T1"]) == 0
+    desk.push(ticket(1, "独一无二的话"))  # the sender repeats it: still known
+    stored = b"".join(file.read_bytes() for file in folder.glob("inbox.db*"))
+    assert "独一无二的话".encode() not in stored and "别人的话".encode() in stored
+    load(duckdb_company)
+    assert len(duckdb_company.rows("select 1 from raw.tickets")) == 2
+
+
+def test_columns_beyond_the_contract_are_kept_masked_where_the_policy_says_so(
+    duckdb_company: Company, open_desk: OpenDesk
+) -> None:
+    duckdb_company.declare(shop(drift="evolve", tables=TABLES[:1]))
+    open_desk(duckdb_company.settings).push(ticket(1, 备注="请打13912345678", 收件人姓名="王小明", 仓库="华东"))
+    stored = b"".join(file.read_bytes() for file in duckdb_company.settings.var_dir.glob("inbox.db*"))
+    load(duckdb_company)
+    (found,) = duckdb_company.rows("select _extra from raw.tickets")
+    extra = json.loads(found["_extra"])
+    assert extra["仓库"] == "华东" and extra["收件人姓名"].startswith("n_") and "1391234" not in extra["备注"]
+    assert b"13912345678" not in stored and "王小明".encode() not in stored
 
 
 def test_a_new_inbox_is_read_from_its_beginning(duckdb_company: Company, open_desk: OpenDesk) -> None:

@@ -11,6 +11,7 @@ from ingest.configuration import StreamSource, StreamTable
 from ingest.connectors.http_config import Secret
 
 STREAM = "events"
+INBOX = "inbox.db"
 # Columns of what the inbox keeps besides the contract's fields.
 TABLE, CHANGED_AT, DELETED = "_table", "_changed_at", "_deleted"
 
@@ -127,4 +128,4 @@ class WebhookSource(StreamSource):
 
     def keep_inbox_in(self, folder: Path) -> None:
         """Say which folder has the inbox."""
-        self._inbox = folder / "inbox.db"
+        self._inbox = folder / INBOX

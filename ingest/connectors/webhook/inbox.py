@@ -6,6 +6,7 @@ numbered in the order of their transactions, so a reader that remembers the last
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Protocol, Self
 from uuid import uuid4
 
+from ingest.connectors.webhook.config import INBOX
 from ingest.errors import SourceError
 
 _SCHEMA = """
@@ -31,6 +33,7 @@ create table if not exists events (
 );
 """
 _BUSY_SECONDS = 20.0
+_TEXTS = frozenset({"subject", "body", "text", "url"})
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,42 @@ class Inbox:
                 (source, up_to, before.isoformat()),
             ).rowcount
 
+    def erase_texts(self, voice_ids: Sequence[str]) -> int:
+        """Take the texts out of the events of these voices (``ticket:<source>:<id>``, ``feedback:…``); how many rows.
+
+        Twice is as once. What was deleted is overwritten in the file.
+        """
+        sources = {voice_id.split(":", 2)[1] for voice_id in voice_ids}
+        ids = {
+            kind: {v.split(":", 2)[2] for v in voice_ids if v.startswith(f"{kind}:")} for kind in ("ticket", "feedback")
+        }
+        erased = 0
+        with self._lock:
+            self._connection.execute("pragma secure_delete = on")
+            for source in sources:
+                found = self._connection.execute(
+                    "select sequence, content from events where source = ?", (source,)
+                ).fetchall()
+                for sequence, content in found:
+                    kept = json.loads(content)
+                    rows = [
+                        row
+                        for row in kept.get("rows", ())
+                        if row.get("ticket_id") in ids["ticket"] or row.get("feedback_id") in ids["feedback"]
+                    ]
+                    had = [row for row in rows if _TEXTS & set(row)]
+                    for row in had:
+                        for name in _TEXTS & set(row):
+                            del row[name]
+                    if had:
+                        erased += len(had)
+                        self._connection.execute(
+                            "update events set content = ? where sequence = ?",
+                            (json.dumps(kept, ensure_ascii=False), sequence),
+                        )
+            self._connection.execute("pragma wal_checkpoint(truncate)")
+        return erased
+
     def count(self, source: str) -> tuple[int, str | None]:
         """How many of the source's events are kept, and when the last came (ISO 8601, UTC)."""
         with self._lock:
@@ -156,3 +195,12 @@ class Inbox:
                 "select count(*), max(received_at) from events where source = ?", (source,)
             ).fetchone()
         return int(row[0]), row[1]
+
+
+def forget_events(folder: Path, voice_ids: Sequence[str]) -> int:
+    """Take the texts of these voices out of the inbox in the run-time folder, if there is one; how many rows."""
+    file = folder / INBOX
+    if not voice_ids or not file.exists():
+        return 0
+    with Inbox(file) as inbox:
+        return inbox.erase_texts(voice_ids)

@@ -17,6 +17,8 @@ from ingest.connectors.delivery import Delivery, delivery_of_records, utc_now
 from ingest.connectors.webhook.config import CHANGED_AT, DELETED, TABLE, WebhookSource
 from ingest.contract import ENTITIES
 from ingest.convert import convert
+from ingest.drift import uses_of
+from ingest.extra import extra_values
 from ingest.mapping import map_delivery
 from ingest.masking import Masker
 from ingest.personal import mask_text
@@ -66,9 +68,10 @@ def take_in(source: WebhookSource, zone: str, masker: Masker, arrivals: Sequence
     rows: list[list[dict[str, str]]] = [[] for _ in arrivals]
     delivery = delivery_of_records("events", records, utc_now())
     arrived = [f"{arrivals[position].received_at.isoformat(' ')}Z" for position in event_of_record]
+    extras = _extras(delivery, source, masker) if source.drift == "evolve" else None
     for index, table in enumerate(source.incoming):
         for number, row in _rows(delivery, index, table, table.timezone or zone, masker, arrived):
-            rows[event_of_record[number - 1]].append(row)
+            rows[event_of_record[number - 1]].append(row if extras is None else extras[number - 1] | row)
     taken = []
     for position, (arrival, key) in enumerate(zip(arrivals, keys, strict=True)):
         kept: dict[str, Any] = {"shape": broken[position]} if position in broken else {"rows": rows[position]}
@@ -100,6 +103,18 @@ def _key(source: WebhookSource, masker: Masker, arrival: Arrival, content: Any) 
         given = None if found is None else str(found)
     # Hashed under the masker's key: of a short body a plain hash could be tried out.
     return masker.pseudonym(f"event {source.name} {given or ''} {sha256(arrival.body).hexdigest()}")
+
+
+def _extras(delivery: Delivery, source: WebhookSource, masker: Masker) -> list[dict[str, str]]:
+    """Of each record the columns that no table reads, masked; none that is called like a field or a sign of ours."""
+    taken = {TABLE, CHANGED_AT, DELETED}
+    for table in source.incoming:
+        entity = ENTITIES[table.entity]
+        taken |= uses_of(table, entity).columns | {field.name for field in entity.fields}
+    unread = delivery.rows.select([name for name in delivery.rows.column_names if name not in taken])
+    if not unread.num_columns:
+        return [{} for _ in range(delivery.rows.num_rows)]
+    return [json.loads(kept) if kept else {} for kept in extra_values(unread, masker).to_pylist()]
 
 
 def _rows(
