@@ -69,6 +69,8 @@ class Identities:
         self.records += self._second.values()
         for record in self.records:
             self._own("customer_number", record.number, record.person)
+        for person in people:
+            self._own_all(person)
         self.bindings = [binding for person in people for binding in self._bound(person)]
 
     # -- what the channels see -------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ class Identities:
         return self._own("handle", self._handle(customer, network), customer)
 
     def owned(self) -> Iterator[tuple[str, str, int]]:
-        """Kind, value and person of everything that was used, for the ground truth."""
+        """Kind, value and person of everything that is or was someone's, for the ground truth."""
         for (kind, value), people in self._owners.items():
             for person in sorted(people):
                 yield kind, value, person
@@ -119,6 +121,18 @@ class Identities:
     def _own(self, kind: str, value: str, person: int) -> str:
         self._owners.setdefault((kind, value), set()).add(person)
         return value
+
+    def _own_all(self, person: int) -> None:
+        """What is a person's without having been used: the numbers and addresses that the systems may hold."""
+        phones = [self._mobiles[person]]
+        phones += [known[person][0] for known in (self._old_mobiles, self._shared_phones) if person in known]
+        for phone in phones:
+            self._own("phone", phone, person)
+        self._own("email", self._emails[person], person)
+        if person in self._shared_emails:
+            self._own("email", self._shared_emails[person], person)
+        self._own("wechat", self._openids[person], person)
+        self._own("app_account", self._accounts[person], person)
 
     def _only(self, value: str | None, make: Callable[[], str]) -> str:
         """The value, or a new one where it is missing or someone else's."""
@@ -248,7 +262,7 @@ class Identities:
     def _bound(self, person: int) -> Iterator[Binding]:
         """What the member centre knows of the person's account."""
         random = self._random
-        account = self._own("app_account", self._accounts[person], person)
+        account = self._accounts[person]
         opened = max(int(self._customers.since_day[person]), -1200) + random.randrange(0, 20)
         if random.random() < 0.93:
             old, changed = self._old_mobiles.get(person, ("", -9999))

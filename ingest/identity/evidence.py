@@ -119,7 +119,7 @@ def shared_identifier_edges(seen: Observations, customer_of: pd.Series) -> pd.Da
 
     ``customer_of``: the customer of each record, by ref, after :func:`record_edges`. An identifier of exactly one
     customer, or of none on record, ties its holders together; one of several customers ties nobody, and people are
-    asked where they are few.
+    asked where they are few. Phone numbers are given to others after a while: where the regions differ, too.
     """
     held = seen.holdings
     rank = held["kind"].map({kind: position for position, kind in enumerate(KINDS)})
@@ -137,11 +137,18 @@ def shared_identifier_edges(seen: Observations, customer_of: pd.Series) -> pd.Da
     star = star[star["ref"] != star["ref_centre"]]
     # Two records in a star are one customer already.
     star = star[star["customer"].isna()]
-    rows = []
+    rows, regions = [], seen.refs["region"].to_dict()
     for one in rows_of(star):
         kind = KINDS[int(one["best"])]
-        reasons = [f"{_KIND_ZH[kind]}相同，且没有别的客户登记它"]
-        rows.append(_edge(one["ref"], one["ref_centre"], _RULE[kind], 0.99, reasons, "linked", int(one["best"])))
+        reasons, score, state = [f"{_KIND_ZH[kind]}相同，且没有别的客户登记它"], 0.99, "linked"
+        places = {regions[ref] for ref in (one["ref"], one["ref_centre"]) if isinstance(regions[ref], str)}
+        if kind == "phone" and len(places) > 1:
+            reasons, score, state = (
+                [*reasons, f"但地区不同（{'、'.join(sorted(places))}），号码可能已换人"],
+                0.6,
+                "review",
+            )
+        rows.append(_edge(one["ref"], one["ref_centre"], _RULE[kind], score, reasons, state, int(one["best"])))
     shared = held[(held["customers"] > 1) & (held["customers"] <= ASKED_CUSTOMERS)]
     records = shared[shared["customer"].notna()]
     others = shared[shared["customer"].isna()]
