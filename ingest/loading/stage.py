@@ -55,8 +55,11 @@ class Stage:
         if seen.absent_fields != self._absent_fields:
             yield from self.flush()
             self._absent_fields = seen.absent_fields
-        if mapped.keyless is not None:
-            self._keyless = self._keyless or mapped.keyless
+        keyless = mapped.keyless
+        if delivery.broken and not delivery.rows.num_columns:
+            keyless = f"{delivery.origin} has no line that is a JSON object; it must hold one object a line"
+        if keyless is not None:
+            self._keyless = self._keyless or keyless
         elif mapped.table.num_rows:
             self._any_key = True
         self._pending.append((delivery, delivery.origin + self._plan.suffix, mapped))

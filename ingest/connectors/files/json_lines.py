@@ -20,21 +20,16 @@ _LONGEST_LINE = 64 << 20  # characters
 def read_json_lines(blocks: Iterable[TextBlock], origin: str) -> Iterator[Chunk]:
     """The objects of a file's text, chunk by chunk; nested objects become dotted columns, numbers stay as written.
 
-    Raises :class:`SourceError` where not one line is an object.
+    Raises :class:`SourceError` for a line without end.
     """
     pending, number = "", 0
-    has_objects = has_broken = False
     for block in blocks:
         lines = (pending + block.text).split("\n")
         pending = "" if block.is_last else lines.pop()
         if len(pending) > _LONGEST_LINE:
             raise SourceError(f"{origin} has a line of over {len(pending) >> 20} MB; it must hold one object a line")
-        chunk = _chunk(lines, number, block.damaged)
+        yield _chunk(lines, number, block.damaged)
         number += len(lines)
-        has_objects, has_broken = has_objects or bool(chunk.rows.num_rows), has_broken or bool(chunk.broken)
-        yield chunk
-    if has_broken and not has_objects:
-        raise SourceError(f"{origin} has no line that is a JSON object; it must hold one object a line")
 
 
 def _chunk(lines: list[str], before: int, damaged: bool) -> Chunk:
