@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from huiyin.interval import Interval
 from ingest.configuration import SourcesFileError
 from ingest.errors import SourceError
 from warehouse.connection import open_warehouse
 
 # Without shrinking: each example loads several times.
 WILD = hypothesis_settings(
-    max_examples=6,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -204,6 +205,55 @@ def test_rows_missing_from_a_full_read_are_marked_and_come_back_and_a_broken_sou
     report, alive = state(*crowd[:100])
     assert (len(alive), report.deleted) == (100, 200)
     company.assert_balanced()
+
+
+@hypothesis_settings(WILD, max_examples=3)
+@given(
+    days=st.lists(st.tuples(st.sampled_from(KEYS), st.integers(1, 4), st.booleans()), min_size=1, max_size=12),
+    split=st.integers(2, 3),
+    order=st.permutations(range(1, 5)),
+)
+def test_a_backfill_of_any_interval_ends_where_day_by_day_does(
+    duckdb_company: Company, days: list[tuple[str, int, bool]], split: int, order: list[int]
+) -> None:
+    company, number = duckdb_company, next(NUMBERS)
+    folder = company.folder / str(number)
+    folder.mkdir()
+    with sqlite3.connect(folder / "crm.db") as database:
+        database.execute("create table tickets (ticket_id, channel, created_at, subject, changed, gone)")
+        for index, (key, day, gone) in enumerate(days):
+            row = (key, "phone", "2025-01-01", f"{key} {index}", f"2025-03-0{day} 10:{index:02d}:00", gone)
+            database.execute("insert into tickets values (?, ?, ?, ?, ?, ?)", row)
+            with (folder / f"2025-03-0{day}.jsonl").open("a") as file:
+                file.write(json.dumps(dict(zip(("ticket_id", "channel", "created_at", "subject"), row, strict=False))))
+                file.write("\n")
+    url = f"sqlite:///{folder / 'crm.db'}"
+    table = {"entity": "tickets", "changed_at": "changed", "deleted_when": {"gone": "1"}, "cursor": "changed"}
+    kinds: dict[str, dict[str, Any]] = {
+        "sql": {"kind": "sql", "url": url, "tables": [table | {"table": "tickets"}]},
+        "files": {"kind": "files", "tables": [{"entity": "tickets", "path": f"{number}/{{date}}.jsonl"}]},
+    }
+    ways = {
+        "daily": [(day, day + 1) for day in range(1, 5)],
+        "shuffled": [(day, day + 1) for day in order],
+        "whole": [(1, 5)],
+        "overlapping": [(split, 5), (1, split + 1)],
+    }
+    for kind, source in kinds.items():
+        company.declare(*({"name": f"{kind}_{way}_{number}", "domain": "tickets"} | source for way in ways))
+        found = {}
+        for way, intervals in ways.items():
+            name = f"{kind}_{way}_{number}"
+            for first, last in intervals:
+                interval = Interval(date(2025, 3, first), date(2025, 3, last))
+                company.load(name, interval, batch_id=f"{name} {first}")
+            rows = company.rows(f"select * from raw.tickets where _source = '{name}' order by ticket_id")
+            found[way] = [
+                (row["ticket_id"], row["_delivered_at"], row["_deleted_at"], row["_deleted_at"] or row["_row_hash"])
+                for row in rows
+            ]
+        assert found["daily"] == found["shuffled"] == found["whole"] == found["overlapping"], kind
+        assert found["daily"]
 
 
 def test_a_snapshot_must_be_the_only_full_file_of_its_entity(duckdb_company: Company) -> None:
