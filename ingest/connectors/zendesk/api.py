@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LIST_PAGE_SIZE = 100  # the most that cursor pagination allows
 NOT_IN_THIS_PLAN = frozenset({403, 404})
 _UNKNOWN_CURSOR = frozenset({400, 404, 410, 422})
+_KEPT_OF_ORGANIZATIONS = ("id", "name", "tags", "organization_fields", "updated_at")
 _TICKET_NUMBER = re.compile(r"#(\d+)")
 # "start_time must be more than one minute in the past"; the last minute isn't exported anyway.
 _LATEST_START_SECONDS = 61
@@ -121,7 +122,10 @@ class Api:
         if "fields" in names:
             lookups.ticket_fields = {text(r["id"]): text(r.get("title")) for r in self._all("ticket_fields")}
         if "organizations" in names and self._source.tier_tags:
-            lookups.organizations = {text(r["id"]): r for r in self._all("organizations")}
+            lookups.organizations = {
+                text(r["id"]): {name: r.get(name) for name in _KEPT_OF_ORGANIZATIONS}
+                for r in self._all("organizations")
+            }
         if (
             "schedules" in names
             and self._source.default_schedule != "rules"

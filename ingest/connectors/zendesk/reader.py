@@ -161,7 +161,7 @@ def _satisfaction_ratings(api: Api, source: ZendeskSource, request: Request) -> 
 
 
 def _survey_responses(api: Api, source: ZendeskSource, request: Request) -> Read:
-    path, key = "api/v2/guide/survey_responses.json", "survey_responses"
+    path, key = "api/v2/guide/survey_responses", "survey_responses"
 
     def pages(start: int) -> Iterator[list[Record]]:
         for page in api.listing(path, key, NOT_IN_THIS_PLAN, **{"filter[created_at_start]": start}):
