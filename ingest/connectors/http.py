@@ -311,7 +311,7 @@ class HttpClient:
         wait = _retry_after(answer.headers)
         if wait is not None and wait > self._options.longest_wait_seconds:
             too_long = f"{reason}; it asks to wait {wait:.0f} seconds, longer than `longest_wait_seconds`"
-            raise self._error(place, too_long, remedy)
+            raise self._error(place, too_long, remedy, mends_itself=True)
         raise _AgainError(reason, remedy, wait)
 
     # around it
@@ -335,7 +335,8 @@ class HttpClient:
         try:
             return retrying(attempt)
         except _AgainError as error:
-            raise self._error(place, f"{error.reason}, {self._options.attempts} times", error.remedy) from None
+            reason = f"{error.reason}, {self._options.attempts} times"
+            raise self._error(place, reason, error.remedy, mends_itself=True) from None
 
     def _keep_the_pace(self) -> None:
         if self._options.requests_per_minute is None:
@@ -383,8 +384,9 @@ class HttpClient:
 
         return self._retrying(attempt, place).content
 
-    def _error(self, place: str, reason: str, remedy: str) -> SourceError:
-        return SourceError(f"source {self._source}: {self._hide(place)}: {reason}; {remedy}")
+    def _error(self, place: str, reason: str, remedy: str, *, mends_itself: bool = False) -> SourceError:
+        message = f"source {self._source}: {self._hide(place)}: {reason}; {remedy}"
+        return SourceError(message, mends_itself=mends_itself)
 
     def _hide(self, text: str) -> str:
         """What the address takes from the environment may be a secret."""

@@ -36,7 +36,8 @@ def exported(api: QiyuApi, source: QiyuSource, path: str, start: datetime, end: 
             if error.code != EXPORT_RUNS:
                 raise
         if time.monotonic() > deadline:
-            raise SourceError(f"source {source.name}: {path}: not ready in time; raise `export_wait_minutes`")
+            late = f"source {source.name}: {path}: not ready in time; raise `export_wait_minutes`"
+            raise SourceError(late, mends_itself=True)
         time.sleep(POLL_SECONDS)
     if not isinstance(address, str) or not address.startswith("http"):
         if not address:
@@ -72,7 +73,8 @@ def _records(file: Any, place: str) -> Iterator[Any]:
         if not line.strip():
             continue
         if unread:
-            raise SourceError(f"{place}: a line of the export is no record, and it isn't the last; load again")
+            cut = f"{place}: a line of the export is no record, and it isn't the last; load again"
+            raise SourceError(cut, mends_itself=True)
         try:
             record = json.loads(line)
         except ValueError:

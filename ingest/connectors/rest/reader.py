@@ -40,7 +40,8 @@ def read_stream(source: RestSource, stream: str, request: Request) -> Iterator[D
         except SourceError as error:
             if f"source {source.name}" in str(error):
                 raise
-            raise SourceError(f"source {source.name}, stream {stream}: {error}") from error
+            message = f"source {source.name}, stream {stream}: {error}"
+            raise SourceError(message, mends_itself=error.mends_itself) from error
 
 
 def check(source: RestSource, folder: Path) -> str:
