@@ -49,6 +49,7 @@ def facts(folder: Path) -> dict[str, Any]:
                         "callback": bool(task.on_failure_callback),
                         "updates": sorted(asset.name for asset in task.outlets),
                         "upstream": sorted(task.upstream_task_ids),
+                        "teardown": task.is_teardown,
                     }
                     for task in dag.tasks
                 },

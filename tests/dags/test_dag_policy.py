@@ -17,7 +17,10 @@ EXPECTED = {
     "ingest_tickets", "ingest_crm", "ingest_social", "service_mart", "feedback_mining", "improvement_loop", "learning",
 }  # fmt: skip
 HEAVY = {"pandas", "pyarrow", "duckdb", "dbt", "great_expectations", "bertopic", "sklearn", "numba", "umap", "psycopg"}
-OPENS_WAREHOUSE = ("warehouse", "ingest.load", "ingest.calendar", "expectations")
+OPENS_WAREHOUSE = (
+    "warehouse", "ingest.load", "ingest.calendar", "ingest.health", "ingest.operator_alerts", "expectations",
+    "huiyin.erasure",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,14 @@ def test_each_source_is_a_task_of_its_own_that_updates_its_own_asset(bag: dict[s
         "desk": [], "desk_complete": ["desk"], "desk_two": [],
     }  # fmt: skip
     assert bag["dags"]["service_mart"]["waits_for"] == ["raw_crm", "raw_desk", "raw_desk_two", "raw_posts"]
+
+
+def test_every_dag_ends_with_the_operators_view_which_does_not_decide_its_outcome(bag: dict[str, Any]) -> None:
+    for name, dag in bag["dags"].items():
+        view = dag["tasks"]["operator-view"]
+        assert view["teardown"] and view["pool"] == "warehouse_writer", name
+        followed = {upstream for task in dag["tasks"].values() for upstream in task["upstream"]}
+        assert set(dag["tasks"]) - followed == {"operator-view"}, name
 
 
 def test_the_dags_form_one_chain_without_a_ring(bag: dict[str, Any]) -> None:
