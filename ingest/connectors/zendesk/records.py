@@ -31,7 +31,6 @@ class Lookups:
     staff: set[str] = field(default_factory=set)
     organizations: Mapping[str, Record] = field(default_factory=dict)
     ticket_fields: Mapping[str, str] = field(default_factory=dict)
-    schedules: Mapping[str, str] = field(default_factory=dict)
     default_schedule: str | None = None
 
 
