@@ -40,6 +40,7 @@ from ingest.connectors.webhook.signature import UnsignedError, verify
 from ingest.errors import SourceError
 from ingest.load import ingest_source
 from ingest.masking import Masker
+from ingest.rotation import rotate
 from ingest.sources import load_sources
 
 SECRET, OLD_SECRET = "new-hook-secret", "old-hook-secret"
@@ -368,6 +369,22 @@ def test_the_inbox_forgets_the_texts_of_erased_voices(duckdb_company: Company, o
     assert "独一无二的话".encode() not in stored and "别人的话".encode() in stored
     load(duckdb_company)
     assert len(duckdb_company.rows("select 1 from raw.tickets")) == 2
+
+
+def test_a_superseded_key_stops_an_inbox_that_still_has_the_old_one(
+    duckdb_company: Company, open_desk: OpenDesk
+) -> None:
+    duckdb_company.declare(shop())
+    desk = open_desk(duckdb_company.settings)
+    assert desk.push(ticket(1)).status_code == 200
+    ingest_source(duckdb_company.settings, "shop", Interval(), "b1", True)
+    rotated = duckdb_company.settings.model_copy(update={"mask_key": "test-key newer-key"})
+    rotate(rotated)
+    assert desk.push(ticket(2)).status_code == 503
+    assert open_desk(rotated).push(ticket(2)).status_code == 200
+    ingest_source(rotated, "shop", Interval(), "b2", True)
+    rows = duckdb_company.rows("select distinct customer_ref from raw.tickets")
+    assert [row["customer_ref"] for row in rows] == [Masker(b"test-key", b"newer-key").pseudonym("13812345678")]
 
 
 def test_columns_beyond_the_contract_are_kept_masked_where_the_policy_says_so(

@@ -45,7 +45,7 @@ class Desk:
     def keep(self, arrival: Arrival) -> tuple[Future[Sequence[Receipt]], int]:
         """The receipts of the events that are kept together, and which is this one's.
 
-        They are there once the events are kept for good; the future raises ``sqlite3.Error`` where they can't be.
+        They are there once the events are kept for good; the future raises as :meth:`Inbox.keep`.
         """
         with self._lock:
             batch = self._gathering
@@ -61,4 +61,4 @@ class Desk:
             if self._gathering is batch:
                 self._gathering = None  # whoever comes now waits for the next one
         taken = take_in(self.source, self._zone, self._masker, batch.arrivals)
-        return self._inbox.keep(self.source.name, taken)
+        return self._inbox.keep(self.source.name, taken, self._masker.fingerprint)

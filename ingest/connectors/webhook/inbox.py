@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Protocol, Self
 from uuid import uuid4
 
+from huiyin.errors import HuiyinError
 from ingest.connectors.webhook.config import INBOX
 from ingest.errors import SourceError
 
 _SCHEMA = """
 create table if not exists about (inbox_id text not null);
+create table if not exists mask_key (fingerprint text not null);
 create table if not exists events (
     sequence integer primary key autoincrement,
     source text not null,
@@ -34,6 +36,10 @@ create table if not exists events (
 """
 _BUSY_SECONDS = 20.0
 _TEXTS = frozenset({"subject", "body", "text", "url"})
+
+
+class KeySupersededError(HuiyinError):
+    """What is masked with an old key can't be kept beside what is of the new one."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +105,23 @@ class Inbox:
         """Close the file."""
         self._connection.close()
 
-    def keep(self, source: str, events: Sequence[NewEvent]) -> list[Receipt]:
+    def keep(self, source: str, events: Sequence[NewEvent], mask_key: str) -> list[Receipt]:
         """Keep events, all in one transaction; once it returns, for good. What is there already stays as it is.
 
-        Raises ``sqlite3.Error`` where they can't be kept.
+        ``mask_key``: fingerprint of the key that they are masked with. Raises ``sqlite3.Error`` where they can't be
+        kept, :class:`KeySupersededError` where the inbox was rewritten with another key meanwhile.
         """
         with self._lock:
             self._connection.execute("begin immediate")
             try:
+                known = self._connection.execute("select fingerprint from mask_key").fetchone()
+                if known is None:
+                    self._connection.execute("insert into mask_key values (?)", (mask_key,))
+                elif known[0] != mask_key:
+                    raise KeySupersededError("the mask key was superseded: restart `huiyin inbox`")
                 receipts = [self._kept(source, event) for event in events]
                 self._connection.execute("commit")
-            except sqlite3.Error:
+            except (sqlite3.Error, KeySupersededError):
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise

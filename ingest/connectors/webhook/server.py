@@ -14,7 +14,7 @@ from huiyin.config import Settings
 from ingest.connectors.delivery import utc_now
 from ingest.connectors.webhook.config import WebhookSource
 from ingest.connectors.webhook.desk import Desk
-from ingest.connectors.webhook.inbox import Inbox
+from ingest.connectors.webhook.inbox import Inbox, KeySupersededError
 from ingest.connectors.webhook.intake import Arrival
 from ingest.connectors.webhook.signature import UnsignedError, verify
 from ingest.errors import SourceError
@@ -82,6 +82,9 @@ def create_app(settings: Settings, most_at_once: int = MOST_AT_ONCE) -> FastAPI:
                 together, position = desk.keep(Arrival(headers, body, utc_now()))
                 # Shielded: a request that is given up must not cancel what it shares with others.
                 receipt = (await asyncio.shield(asyncio.wrap_future(together)))[position]
+            except KeySupersededError as error:
+                log.error("inbox: an event for %s can't be kept: %s", name, error)
+                return _refusal(503, "it can't be kept now", retry_after=_RETRY_SECONDS["disk"])
             except sqlite3.Error as error:
                 log.error("inbox: an event for %s can't be kept: %s; make room on the disk", name, error)
                 return _refusal(503, "it can't be kept now", retry_after=_RETRY_SECONDS["disk"])
