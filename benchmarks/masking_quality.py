@@ -154,7 +154,7 @@ def with_stdnum(text: str) -> list[Span]:
     from stdnum.cn import ric, uscc
 
     return [
-        *_matches("身份证", r"(?<!\w)\d{17}[\dXx]", text, ric.is_valid),
+        *_matches("身份证", r"(?<![0-9A-Za-z])\d{17}[\dXx]", text, ric.is_valid),
         *_matches("信用代码", r"[0-9A-Z]{18}", text, uscc.is_valid),
         *_matches("银行卡", r"(?<!\d)[3-6][\d -]{14,22}\d", text, luhn.is_valid),
     ]

@@ -19,7 +19,7 @@ SURNAMES = (
     "路詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边辜"
     "吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇"
     "敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保和蔺"
-    "朴那农凤骆佘尚商仝"
+    "朴那农凤骆佘尚商仝荣"
 )
 # Surnames that are no everyday words, for places where little else tells a name.
 _COMMON = (
@@ -45,6 +45,9 @@ _TYPICAL = (
     "晴岚璇媛颜蕾薇蕊芷若曦月昕煜炜烨灿焕熙琨珂珏琰璐璟铭钰锋镇鸿浩淳淼清渊滨澜沁汐洁沛涵润鹤骏骁驰腾彦彰卓越赫臻宸宝"
     "培坤城垚基堂增奎威娇娅婧嫣孟季宗定宪宾密寅尧崇岭岱嵩巧帆帅幸廷开异弛彩徽忆忠念怀恒恩悟情惜愉愿慕懿戈扬抒拓挺捷"
     "敦斯方旺昂昆昊显普景智暄曼朔权来杉杏杨柏柳栩根桃森楚榆槐歆正殿毓民汉沙治泉泓波洲浦渝湘湛溪滔漪焱然熠牧玟玥珑珩"
+    "东川拯炳锐钢铁钊勋勃劲勉励菡蕙芙茵苓茉怜恬恺悠惟憬羿翊翎耕尘夕妙姝妤如孝存安守宥宛容峻岸巍年庭战攀斐旎映晗晟暖朝桦棠楷榛"
+    "樱歌沅沫泊泠洛淇澄澈瀚灵炫爱献玄玖珀珈琉琢琤瑞璧璨禾穗竣竞笙箐羚翀聆臣苇葵蓬衍裕谨赞赟轲辞逍遇邈郁采释野钦铎铖锡闯闻阔霁"
+    "韫飚鲲鸥鹃鹭默鼎龄"
     "理琅琦琼瑜瑛璋瑄生申白皓益盈相真石礼祖福禄秋秦稷章童笑筱简粤红纯纲经绮绿缘罡美耀耘聪舜舟艺芃芮苏苑苒苗茜茹荀荟莎"
     "莘菁萌葆葳蒙蓝蔓蔚薪虎虹蝶衡诺谊豫贝贤超路跃远连逸遥道郁采金鑫长阳际陆陶隆雯霆霏露靖韬韵顺颂飒香驰骥高魁麒麟黎齐小大"
 )
@@ -85,8 +88,10 @@ _NAMED = r"(?:个人|是|为|叫|改成|改为|写的?是?|填的?是?|登记的
 _RELATIVE = (
     "老公|老婆|爱人|丈夫|妻子|[我她他]先生|[我他]太太|妈妈?|爸爸?|[我他她][姐弟哥妹]|岳[父母]|女儿(?!童)|儿子|孩子|母亲|父亲|朋友|同事|家属"
     "|师傅|维修工|安装工|(?:送货|快递|配送|技术|业务|理货|店|值班|维修人|工作人|售后人)员|员工|工程师|客服|专员|[店站班]长|主管|经理|主任|保安|前台|值班|老板"
-    "|代表|客户|用户|会员|买家|卖家|业主|法人|当事人|负责人|[车房货]主|房东|租客|邻居|对方|投诉|联系|发票给|[退开发转]给|请[找转]|转告|换成|[找给换让向跟]|付款账户"
+    "|代表|客户|用户|会员|买家|卖家|业主|法人|当事人|负责人|[车房货]主|房东|租客|邻居|对方|投诉|联系|(?:发票|[退开发转寄送交货])给|请[找转]|转告|换成|付款账户"
 )
+# Verbs that persons follow as well as things: after them both characters must be those of given names.
+_VERB = "投诉|联系|[找给换让向跟和是被叫]"
 _TITLE = "先生(?!成|系列)|女士(?!专用|洗)|小姐(?!姐)|太太|老师"
 _LIGHT_TITLE = "师傅|经理|主任|阿姨|大姐|大哥|大叔|[哥姐总](?=$|[，,帮的说也在])"
 
@@ -137,7 +142,9 @@ def _stands_free(match: re.Match[str]) -> bool:
 
 def _is_common(word: str, part_of_speech: str) -> bool:
     """Whether the dictionary knows the word as anything but a name; what the tagger only guesses doesn't count."""
-    return len(word) > 1 and not part_of_speech.startswith(("nr", "ns")) and _segmenter().has_word(word)
+    if len(word) < 2 or part_of_speech.startswith("nr") or word in _COMPOUND:
+        return False
+    return _segmenter().has_word(word)
 
 
 _ANY = rf"(?:{_CONTEXT}|{_ROLE_CONTEXT})"
@@ -173,6 +180,7 @@ GROUPS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
             _names(rf"(?:{_CONTEXT}){_NAMED}{{1,4}}(?P<v>{_NAME})"),
             _names(rf"(?:{_CONTEXT})(?P<v>{_FAIRLY}{_NAME})"),
             _names(rf"(?:{_ROLE_CONTEXT})(?:姓名)?[：:]\s*(?P<v>{_NAME})"),
+            _names(rf"{_ANY}(?P<v>(?!{_WORDY})[{SURNAMES}][{_TYPICAL}])(?![{_TYPICAL}])", _stands_free),
         ),
     ),
     (rf"[{_FOREIGN}][·•・][{_FOREIGN}]", (_names(rf"(?<![·•・]){_DOTTED}"),)),
@@ -218,7 +226,17 @@ GROUPS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
                 rf"(?:{_RELATIVE})[叫是]?(?P<v>(?!{_WORDY})[{SURNAMES}](?:[{_TYPICAL}]{{1,2}}|{_GIVEN}{{2}})){_END}",
                 _is_new,
             ),
-            _names(rf"(?:{_RELATIVE})[叫是]?(?P<v>{_WEAKLY}[{_TYPICAL}])(?=的|把|说|没|不)", _is_no_word),
+            _names(rf"(?:{_RELATIVE})[叫是]?(?P<v>(?!{_WORDY})[{SURNAMES}][{_TYPICAL}])(?![{_TYPICAL}])", _stands_free),
+            _names(
+                rf"(?:{_RELATIVE})[叫是]?(?P<v>(?:{_TIBETAN_UIGHUR})[{_FOREIGN}]{{0,3}}|[一-龥]{{2}}(?:{_TIBETAN_UIGHUR})){_END}"
+            ),
+        ),
+    ),
+    (
+        rf"(?:{_VERB})[{_WEAK}][{_TYPICAL}]",
+        (
+            _names(rf"(?:{_VERB})(?P<v>{_WEAKLY}.[{_TYPICAL}]{{2}})", _stands_free),
+            _names(rf"(?:{_VERB})(?P<v>{_WEAKLY}.[{_TYPICAL}])(?=[的把说没不跟来了也都一]|{_EDGE}|$)", _stands_free),
         ),
     ),
     (
