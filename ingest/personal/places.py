@@ -87,8 +87,9 @@ def _beginning(text: str, earliest: int, core: int) -> int:
     before = text[start:core]
     if cut := _CUT.match(before):
         start, before = start + cut.end(), before[cut.end() :]
-    if province := _PROVINCE.search(before):
-        return start + province.start()
+    # With the first character of the precise place, which tells 香港中路 from 香港.
+    if (province := _PROVINCE.search(text, start, core + 1)) and province.end() <= core:
+        return province.start()
     if lead := _LEAD.match(before):
         start, before = start + lead.end(), before[lead.end() :]
     if area := _AREA.search(before):
