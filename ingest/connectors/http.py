@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from importlib import metadata
 from typing import Any, Self
 
 import httpx
@@ -119,10 +118,7 @@ class HttpClient:
         self._skew: timedelta | None = None
         self._auth: Authentication = authentication(auth, source, self._send_for_token)
         self._client = httpx.Client(
-            headers={
-                "User-Agent": f"huiyin/{metadata.version('huiyin')}",
-                "Accept": "application/json, */*;q=0.5",
-            },
+            headers={"User-Agent": "huiyin", "Accept": "application/json, */*;q=0.5"},
             timeout=httpx.Timeout(self._options.timeout_seconds, connect=CONNECT_SECONDS),
             follow_redirects=False,
         )

@@ -327,6 +327,24 @@ def test_a_growing_number_is_a_cursor_too(tmp_path: Path) -> None:
         assert read(settings, "tickets", cursor={"number": 9}) == (["8", "9", "10"], {"number": 10})
 
 
+def test_errors_inside_good_answers_are_told_apart_and_variables_filled_in(tmp_path: Path) -> None:
+    answers = iter([{"code": "busy"}, {"code": 429}, {"code": 0, "items": [{"id": 7}]}])
+    stream = {"path": "/x", "method": "POST", "body": {"t": "${DESK_TOKEN}"}, "records": "items"}
+    stream["succeeds_when"] = {"code": "0"}
+    with loopback(lambda asked: next(answers)) as server:
+        settings = configured(tmp_path, server, {"tickets": stream}, tries_again_when={"code": ["busy", "429"]})
+        assert read(settings, "tickets") == (["7"], None)
+    assert [asked.content for asked in server.asked] == [{"t": "t0ken"}] * 3
+
+
+def test_what_a_system_says_never_names_a_variable(tmp_path: Path) -> None:
+    streams = {"tickets": {"path": "/x"}, "notes": {"path": "/x/{parent.id}", "parent": "tickets"}}
+    table = TICKETS | {"stream": "notes"}
+    with loopback(lambda asked: [{"id": "${DESK_TOKEN}"}]) as server:
+        read(configured(tmp_path, server, streams, table), "notes")
+    assert server.paths()[1] == "/api/x/%24%7BDESK_TOKEN%7D"
+
+
 def test_a_zero_date_among_the_records_doesn_t_stop_the_load(tmp_path: Path) -> None:
     answer = [{"id": 1, "at": "0000-00-00 00:00:00"}, {"id": 2, "at": stamp(2)}, {"id": 3}]
     stream = {"path": "/x", "params": {"since": "{from}"}, "cursor": {"field": "at", "oldest_first": "true"}}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ingest.configuration import PLACEHOLDER, StreamSource
+from ingest.configuration import StreamSource
 from ingest.connectors.http_config import Auth, HttpOptions, WebAddress
+
+PLACEHOLDER = re.compile(r"(?<!\$)\{([^{}]+)\}")
+"""``{from}`` and the like; ``${NAME}`` is the environment's."""
 
 
 class _Part(BaseModel):
@@ -156,6 +160,9 @@ class RestSource(StreamSource, HttpOptions):
     base_url: WebAddress
     auth: Auth | None = None
     headers: dict[str, str] = Field(default_factory=dict)
+    tries_again_when: dict[str, str | list[str]] = Field(
+        {}, description="JSON path: value(s) of an answer that reports an error which passes, such as too many requests"
+    )
     streams: dict[str, RestStream] = Field(min_length=1)
 
     @field_validator("streams")

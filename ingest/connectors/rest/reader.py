@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from huiyin.interval import Interval
-from ingest.configuration import PLACEHOLDER
 from ingest.connectors.base import Request
 from ingest.connectors.delivery import Delivery, delivery_of_records, text_of, utc_now
 from ingest.connectors.http import HttpClient
+from ingest.connectors.http_config import resolved
 from ingest.connectors.json_path import find, is_simple, named_columns, value_at, with_paths
-from ingest.connectors.rest.config import Cursor, Keyset, RestSource, RestStream, Token
+from ingest.connectors.rest.config import PLACEHOLDER, Cursor, Keyset, RestSource, RestStream, Token
 from ingest.connectors.rest.paging import MOST_PAGES, Ask, Page, digest, pages
 from ingest.connectors.rest.times import Position, Wanted, latest, positions_of, stored, wanted_of, written
 from ingest.errors import SourceError
@@ -57,7 +57,15 @@ def check(source: RestSource, folder: Path) -> str:
 
 
 def _client(source: RestSource) -> HttpClient:
-    return HttpClient(source.name, source.base_url, auth=source.auth, headers=source.headers, options=source)
+    def passing(content: Any) -> str | None:
+        for path, accepted in source.tries_again_when.items():
+            if (value := _text(value_at(path, content))) and _is_among(value, accepted):
+                return f"the answer reports {value} at {path}" if _CODE.fullmatch(value) else f"an error at {path}"
+        return None
+
+    return HttpClient(
+        source.name, source.base_url, auth=source.auth, headers=source.headers, options=source, passing=passing
+    )
 
 
 def _deliveries(origin: str, steps: Iterator[Step]) -> Iterator[Delivery]:
@@ -230,9 +238,9 @@ class _Stream:
         if answer.status == 404:
             return Page({}, [], next_link, None)
         for path, accepted in stream.succeeds_when.items():
-            value = value_at(path, answer.content)
-            if _text(value) not in ([accepted] if isinstance(accepted, str) else accepted):
-                shown = f" ({_text(value)})" if _CODE.fullmatch(_text(value)) else ""
+            value = _text(value_at(path, answer.content))
+            if not _is_among(value, accepted):
+                shown = f" ({value})" if _CODE.fullmatch(value) else ""
                 raise SourceError(
                     f"the answer reports an error at {path}{shown}; look it up in the system's documentation"
                 )
@@ -267,12 +275,20 @@ def _records(stream: RestStream, content: Any) -> list[Record]:
     return records
 
 
+def _is_among(value: str, accepted: str | list[str]) -> bool:
+    return value in ([accepted] if isinstance(accepted, str) else accepted)
+
+
 def _filled(text: str, values: Mapping[str, str | None]) -> str | None:
-    """The text with its placeholders filled in; None where one of them has no value."""
-    names = PLACEHOLDER.findall(text)
-    if any(values.get(name) is None for name in names):
-        return None
-    return PLACEHOLDER.sub(lambda match: values[match[1]] or "", text)
+    """The text with its placeholders and environment variables filled in; None where a placeholder has no value."""
+    pieces: list[str] = []
+    for index, piece in enumerate(PLACEHOLDER.split(text)):
+        # Only what the sources file says may name variables: a value that came from a system stays as it is.
+        value = values.get(piece) if index % 2 else resolved(piece, "path, params or body")
+        if value is None:
+            return None
+        pieces.append(value)
+    return "".join(pieces)
 
 
 def _body(value: Any, values: Mapping[str, str | None]) -> Any:
