@@ -29,7 +29,8 @@ class Delivery:
     ``rows`` holds every source column as text, ``row_numbers`` (int64) the position of each row in its origin,
     counted from 1 without the header. ``delivered_at`` orders deliveries: of two, the later wins. ``fixed_columns``
     tells that each row has each column, so that a missing column is a fault of the whole origin. ``cursor`` (JSON
-    types) is where the next load goes on once this delivery and those before it are in the warehouse.
+    types) is where the next load goes on once this delivery and those before it are in the warehouse. ``notes`` are
+    told as the load's warnings.
     """
 
     origin: str
@@ -39,6 +40,7 @@ class Delivery:
     broken: Sequence[BrokenLine] = field(default_factory=tuple)
     fixed_columns: bool = True
     cursor: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
 
 
 def delivery_of_records(
@@ -88,7 +90,10 @@ def text_of(value: Any) -> str | None:
 
 def text_array(values: Sequence[Any]) -> pa.Array:
     """Python values as one Arrow text column."""
-    return pa.array([text_of(value) for value in values], type=pa.string())
+    try:
+        return pa.array(values, type=pa.string())  # most columns are text already
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([text_of(value) for value in values], type=pa.string())
 
 
 def text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -116,6 +116,7 @@ class _StreamLoad:
         return [writer.report(seconds, expects_rows=request.cursor is None) for writer in self._writers]
 
     def _take(self, delivery: Delivery, spool: Spool) -> None:
+        self._writers[0].warnings += delivery.notes
         for index, stage in enumerate(self._stages):
             for portion in stage.add(delivery):
                 spool.add(index, portion)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def read_stream(source: SocialSource, stream: str, request: Request) -> Iterator
     before = _state(request, url)
     seen = set(before.get("seen", ()))
     found: list[Record] = []
+    notes: list[str] = []
     fetched_at = utc_now()
     validators: dict[str, str] = {}
     with _client(source, url) as client:
@@ -50,14 +52,13 @@ def read_stream(source: SocialSource, stream: str, request: Request) -> Iterator
             if len(visited) == 1:
                 validators, headers = _validators(answer), {}
             page = read_page(answer.body, answer.headers.get("content-type", ""), address, stream, feed)
-            for note in page.notes:
-                log.warning("source %s: %s", source.name, note)
+            notes += page.notes
             found += page.entries
             if request.resume and page.entries and all(digest(entry["id"]) in seen for entry in page.entries):
                 break  # everything older was shown before
             address = page.next_url
     if request.resume:
-        _warn_of_a_gap(source.name, stream, found, before, request.zone)
+        notes += _gap(stream, found, before, request.zone)
     else:
         found = [entry for entry in found if _is_wanted(entry, request)]
     if not found:
@@ -68,7 +69,8 @@ def read_stream(source: SocialSource, stream: str, request: Request) -> Iterator
         newest = max((instant for entry in found if (instant := _utc(entry, request.zone))), default=None)
         cursor = {"url": digest(url), "seen": shown, "newest": newest and newest.isoformat(), **validators}
     # Feeds begin with the newest; of two versions of an entry in one feed the upper one is to win.
-    yield delivery_of_records(f"feed {stream}", found[::-1], fetched_at, cursor=cursor)
+    delivery = delivery_of_records(f"feed {stream}", found[::-1], fetched_at, cursor=cursor)
+    yield replace(delivery, notes=tuple(notes))
 
 
 def check(source: SocialSource, folder: Path) -> str:
@@ -115,7 +117,7 @@ def _validators(answer: Answer) -> dict[str, str]:
     return {key: answer.headers[header] for key, header in names.items() if header in answer.headers}
 
 
-def _warn_of_a_gap(source: str, stream: str, found: list[Record], before: Mapping[str, Any], zone: str) -> None:
+def _gap(stream: str, found: list[Record], before: Mapping[str, Any], zone: str) -> Iterator[str]:
     """Nothing of the last fetch is shown any more, and all is newer: there may have been entries in between."""
     seen = set(before.get("seen", ()))
     if not seen or not found or any(digest(entry["id"]) in seen for entry in found):
@@ -124,10 +126,10 @@ def _warn_of_a_gap(source: str, stream: str, found: list[Record], before: Mappin
     newest_before = before.get("newest")
     if newest_before and instants and min(instants) <= datetime.fromisoformat(newest_before):
         return  # the entries of last time were taken down
-    log.warning(
-        "source %s: feed %s shows %d entries and none of the last time: entries may have been lost in between;"
-        " load it more often, or raise its `pages`", source, stream, len(found),
-    )  # fmt: skip
+    yield (
+        f"feed {stream} shows {len(found)} entries and none of the last time: entries may have been lost in between;"
+        " load it more often, or raise its `pages`"
+    )
 
 
 def _is_wanted(entry: Record, request: Request) -> bool:
