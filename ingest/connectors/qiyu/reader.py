@@ -56,7 +56,7 @@ def read_stream(source: QiyuSource, stream: str, request: Request) -> Iterator[D
 
 def check(source: QiyuSource, folder: Path) -> str:
     """Sign in and count the agents."""
-    api = QiyuApi(source)
+    api = QiyuApi(source.model_copy(update={"attempts": min(2, source.attempts)}))
     with api.client:
         agents = _agents(api)
         skew = f", its clock differs by {api.client.skew_seconds:+.0f} s" if api.client.skew_seconds else ""
