@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
+import socket
+import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +20,15 @@ from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from twisted.cred import checkers, credentials, portal
 from twisted.internet import defer, protocol, reactor, threads
 from twisted.mail import imap4
@@ -263,8 +274,8 @@ class Mail:
 
 
 @contextmanager
-def imap_server(tls: Any = None) -> Iterator[Mail]:
-    """A server on a free port of loopback; with a Twisted TLS context factory it speaks TLS at once."""
+def imap_server() -> Iterator[Mail]:
+    """A server on a free port of loopback."""
     _run_reactor()
     account = _Account("service")
     account.addMailbox("INBOX")
@@ -286,8 +297,6 @@ def imap_server(tls: Any = None) -> Iterator[Mail]:
             return made
 
     def listen() -> Any:
-        if tls is not None:
-            return reactor.listenSSL(0, Factory(), tls, interface="127.0.0.1")
         return reactor.listenTCP(0, Factory(), interface="127.0.0.1")
 
     listening = threads.blockingCallFromThread(reactor, listen)
@@ -296,3 +305,58 @@ def imap_server(tls: Any = None) -> Iterator[Mail]:
         yield mail
     finally:
         threads.blockingCallFromThread(reactor, listening.stopListening)
+
+
+@contextmanager
+def tls_front(port: int, folder: Path) -> Iterator[tuple[int, Path]]:
+    """A door with TLS before a plain port: its own port, and the certificate of the authority that vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "authority.pem"
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    chain = folder / "door.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain.write_bytes(secret + file.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+
+    class Door(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                outer = context.wrap_socket(self.request, server_side=True)
+            except ssl.SSLError:  # the client doesn't trust us
+                return
+            with outer, socket.create_connection(("127.0.0.1", port)) as inner:
+                back = threading.Thread(target=_pipe, args=(inner, outer), daemon=True)
+                back.start()
+                _pipe(outer, inner)
+                back.join(5)
+
+    class Doors(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Doors(("127.0.0.1", 0), Door) as doors:
+        threading.Thread(target=doors.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield doors.server_address[1], file
+        doors.shutdown()
+
+
+def _pipe(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

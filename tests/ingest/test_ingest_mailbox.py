@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import quopri
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from conftest import Company
 from hypothesis import given
 from hypothesis import strategies as st
-from imap_server import Mail, imap_server
+from imap_server import Mail, imap_server, tls_front
 from loopback_api import Asked, loopback
 
 from huiyin.config import Settings
@@ -222,12 +221,17 @@ def test_oauth_tokens_are_fetched_and_used(
     assert any(b"XOAUTH2" in command for command in mail.commands)
 
 
-def test_a_server_that_cannot_prove_who_it_is_gets_no_password(mail: Mail, tmp_path: Path) -> None:
-    given = source(mail, security="tls")
-    with pytest.raises(SourceError, match=r"connection|certificate"):
-        reader.check(MailboxSource.model_validate(given), tmp_path)
-    assert not any(b"LOGIN" in command for command in mail.commands)
-    assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED
+def test_only_a_server_that_can_prove_who_it_is_gets_the_password(
+    mail: Mail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail.put(letter(1))
+    with tls_front(mail.port, tmp_path) as (port, authority):
+        given = MailboxSource.model_validate(source(mail, security="tls", port=port))
+        with pytest.raises(SourceError, match="certificate can't be trusted"):
+            reader.check(given, tmp_path)
+        assert not any(b"LOGIN" in command for command in mail.commands)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        assert reader.check(given, tmp_path) == "signed in; mails: INBOX 1"
 
 
 def test_the_configuration_refuses_what_would_leak(duckdb_company: Company, mail: Mail) -> None:
