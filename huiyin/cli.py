@@ -204,8 +204,14 @@ def main() -> None:
     """Entry point: errors meant for people are printed as such, defects keep their traceback."""
     try:
         app()
-    except HuiyinError as error:
-        Console(stderr=True).print(f"[red]✗[/] {escape(str(error))}", soft_wrap=True)
+    except Exception as error:
+        # Messages may quote a value; reading the rules of masking takes a moment, so only now.
+        from ingest.unsaid import masked_error
+
+        masked = masked_error(error)
+        if not isinstance(masked, HuiyinError):
+            raise masked from masked.__cause__
+        Console(stderr=True).print(f"[red]✗[/] {escape(str(masked))}", soft_wrap=True)
         sys.exit(1)
 
 

@@ -18,7 +18,10 @@ from ingest.loading.plan import Load, TablePlan, plan_load, plan_tables
 from ingest.loading.report import LoadReport
 from ingest.loading.streams import load_stream, open_for_loading, recall
 from ingest.loading.writer import failed
+from ingest.personal import mask_text
+from ingest.rotation import check_key
 from ingest.tables import ensure_raw_schema, ensure_tables
+from ingest.unsaid import mask_log_records, masked_errors
 from warehouse.connection import WarehouseError, open_warehouse
 
 __all__ = ["LoadReport", "ensure_raw_schema", "ingest_source"]
@@ -39,6 +42,12 @@ def ingest_source(
     A table that fails doesn't keep the source's others from loading; after them :class:`PartlyLoadedError` is raised
     where some loaded, else :class:`SourceError`, with one line a fault.
     """
+    mask_log_records()
+    with masked_errors():
+        return _ingest(settings, name, interval, batch_id, resume)
+
+
+def _ingest(settings: Settings, name: str, interval: Interval, batch_id: str, resume: bool | None) -> list[LoadReport]:
     if resume is None:
         resume = interval.from_on is None and interval.to_on is None
     load = plan_load(settings, name, interval, batch_id, resume)
@@ -81,6 +90,7 @@ class _Loader:
     def _load_files(self, plans: list[TablePlan]) -> None:
         with open_warehouse(self._load.settings, memory=self._load.settings.load_memory) as warehouse:
             ensure_tables(warehouse)
+            check_key(warehouse, self._load.masker)
             for plan in plans:
                 try:
                     self._reports.append(load_file_table(warehouse, plan))
@@ -102,7 +112,7 @@ class _Loader:
     def _note(self, plan: TablePlan, error: SourceError) -> str:
         """Keep a failure for the end; its message."""
         self.mends_itself |= error.mends_itself
-        self._failures += [
-            f"source {plan.batch.source}, {plan.batch.entity.name}: {line}" for line in str(error).splitlines()
-        ]
-        return str(error)
+        name = plan.batch.source
+        lines = [line.removeprefix(f"source {name}: ") for line in str(error).splitlines()]
+        self._failures += [f"source {name}, {plan.batch.entity.name}: {line}" for line in lines]
+        return mask_text(str(error))
