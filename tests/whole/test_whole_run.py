@@ -8,6 +8,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -235,6 +237,33 @@ def test_the_fixes_get_the_verdicts_they_deserve(run: Run) -> None:
     assert found["noise_no_fix"] == "not_improved"
 
 
+def texts_at_rest(run: Run) -> Iterator[tuple[str, str]]:
+    """Everything that a run keeps, as text by the place where it lies; not what the sources themselves delivered."""
+    for file in (run.var / "warehouse.duckdb", run.var / "published" / "huiyin.duckdb"):
+        with duckdb.connect(str(file), read_only=True) as store:
+            columns = store.sql(
+                "select table_schema, table_name, column_name from information_schema.columns"
+                " where data_type = 'VARCHAR'"
+            ).fetchall()
+            for schema, table, column in columns:
+                texts = store.sql(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
+                yield f"{file.name}: {schema}.{table}.{column}", "\n".join(text for (text,) in texts if text)
+    with sqlite3.connect(run.var / "ops.db") as ops:
+        yield "ops.db", "\n".join(ops.iterdump())
+    for file in run.var.rglob("*"):
+        if not file.is_file() or "demo" in file.relative_to(run.var).parts[:1] or file.suffix in {".duckdb", ".db"}:
+            continue
+        place = str(file.relative_to(run.var))
+        if file.suffix == ".parquet":
+            yield place, pd.read_parquet(file).to_csv()
+        elif file.suffix == ".xlsx":
+            with zipfile.ZipFile(file) as workbook:
+                for name in workbook.namelist():
+                    yield f"{place}: {name}", workbook.read(name).decode("utf-8", errors="ignore")
+        else:
+            yield place, file.read_bytes().decode("utf-8", errors="ignore")
+
+
 def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
     planted = json.loads((run.truth / "personal_data.json").read_text(encoding="utf-8"))
     values = {GROUPED.sub("", str(value)) for kind in UNMISTAKABLE for value in planted[kind]}
@@ -246,28 +275,7 @@ def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
         return not values.isdisjoint([*WORD.findall(joined), *NUMBER.findall(joined)])
 
     assert leaks_in(f"打{planted['mobile'][0]}给我") and leaks_in(f"邮箱{planted['email'][0]}，谢谢")
-    leaks: list[str] = []
-    for file in (run.var / "warehouse.duckdb", run.var / "published" / "huiyin.duckdb"):
-        with duckdb.connect(str(file), read_only=True) as store:
-            columns = store.sql(
-                "select table_schema, table_name, column_name from information_schema.columns"
-                " where data_type = 'VARCHAR'"
-            ).fetchall()
-            for schema, table, column in columns:
-                texts = store.sql(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
-                if leaks_in("\n".join(text for (text,) in texts if text)):
-                    leaks.append(f"{schema}.{table}.{column}")
-    with sqlite3.connect(run.var / "ops.db") as ops:
-        dump = "\n".join(ops.iterdump())
-    leaks += ["ops.db"] if leaks_in(dump) else []
-    for file in run.var.rglob("*"):
-        if not file.is_file() or "demo" in file.relative_to(run.var).parts[:1] or file.suffix in {".duckdb", ".db"}:
-            continue
-        if file.suffix == ".parquet":
-            text = pd.read_parquet(file).to_csv()
-        else:
-            text = file.read_bytes().decode("utf-8", errors="ignore")
-        leaks += [str(file.relative_to(run.var))] if leaks_in(text) else []
+    leaks = [place for place, text in texts_at_rest(run) if leaks_in(text)]
     assert sorted(set(leaks)) == []
 
 
@@ -288,3 +296,47 @@ def test_a_second_run_changes_nothing(run: Run) -> None:
     before = run.query(sums)
     demo(run.var)
     pd.testing.assert_frame_equal(run.query(sums), before)
+
+
+def test_a_forgotten_person_is_gone_from_every_store_and_the_totals_stay(run: Run) -> None:
+    # The last test of this file, for it changes the run. Somebody whose words stand on a card and nowhere else.
+    with sqlite3.connect(run.var / "ops.db") as ops:
+        quoted = ops.execute("select voice_id, text from card_evidence where voice_id like 'ticket:%'").fetchall()
+    frequent = run.query("select text, count(*) as n from mart.fct_sentiment group by text").set_index("text")["n"]
+    voice_id, words = next((voice_id, text) for voice_id, text in quoted if frequent[text] == 1)
+    (customer,) = run.query(f"select customer_ref from mart.fct_sentiment where voice_id = '{voice_id}'").customer_ref
+    with duckdb.connect(str(run.var / "warehouse.duckdb"), read_only=True) as store:
+        refs = [ref for (ref,) in store.sql(f"select ref from raw.identity where person_ref = '{customer}'").fetchall()]
+    traces = [*refs, max(words.splitlines(), key=len)]
+    assert all(any(trace in text for _, text in texts_at_rest(run)) for trace in traces)
+    totals = (
+        "select indicator_code, dimension, dimension_value, sum(numerator) as n, sum(denominator) as d"
+        " from mart.agg_indicator_daily where indicator_code <> 'negative_share' group by all order by all"
+    )
+    before = run.query(totals)
+
+    ended = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "huiyin"),
+            "--var",
+            str(run.var),
+            "--sources",
+            str(run.var / "demo" / "sources.yml"),
+            "forget",
+            "-",
+            "--reason",
+            "request 1",
+            "--yes",
+        ],
+        env={key: value for key, value in os.environ.items() if not key.startswith("HUIYIN_")} | {"COLUMNS": "200"},
+        input=customer + "\n",
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    assert "Receipt E-" in ended.stdout
+    assert [(place, trace) for place, text in texts_at_rest(run) for trace in traces if trace in text] == []
+    pd.testing.assert_frame_equal(run.query(totals), before)
