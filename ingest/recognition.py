@@ -45,7 +45,6 @@ def recognised_columns(columns: Sequence[str], mapping: TableMapping, own: Alias
     """
     exact = {name.casefold() for name in columns}
     taken = set(mapping.columns.values())
-    taken |= {name for template in mapping.templates.values() for name in PLACEHOLDER.findall(template)}
     given = {*mapping.columns, *mapping.constants, *mapping.templates}
     free: dict[str, str] = {}
     for column in columns:
@@ -112,6 +111,7 @@ class Recogniser:
             return delivery
         mapping = self._mapping
         referred = {*mapping.where, *mapping.deleted_when, *filter(None, [mapping.changed_at])}
+        referred |= {name for template in mapping.templates.values() for name in PLACEHOLDER.findall(template)}
         rows = delivery.rows
         field_of = {column: field for field, column in self._of_delivery.items()}
         for column in referred & set(field_of):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
+from huiyin.config import PROJECT_ROOT, Settings
 from ingest.configuration import TableMapping
 from ingest.contract import ENTITIES
 from ingest.recognition import recognised_columns, usual_names, with_usual_event_values, with_usual_values
+from ingest.sources import load_sources
 from ingest.usual_names import COLUMNS, VALUES
 from tests.ingest.conftest import Company
 
@@ -88,3 +91,21 @@ def test_words_of_statuses_and_priorities_are_translated_in_their_own_events_onl
     translated = with_usual_event_values(events)
     assert translated.column("old_value").to_pylist() == ["solved", "medium", "加急", "普通", "挂起"]
     assert translated.column("new_value").to_pylist() == ["on_hold", "urgent", None, "完成", "open"]
+
+
+def test_the_example_is_complete_and_its_exports_are_recognised(
+    duckdb_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S3_KEY", "k")
+    monkeypatch.setenv("S3_SECRET", "s")
+    sources = load_sources(Settings(sources=PROJECT_ROOT / "examples/files.yml", var=duckdb_company.folder / "var"))
+    desk = next(source for source in sources.sources if source.name == "desk_exports")
+    headers = {
+        "tickets": ["工单编号", "客户编号", "来源渠道", "问题描述", "创建时间", "优先级", "状态", "更新时间", "营业厅"],
+        "ticket_events": ["工单编号", "序号", "操作时间", "变更字段", "原值", "新值", "操作人"],
+    }
+    for table in desk.tables:
+        found = recognised_columns(headers[table.entity], table, sources.aliases)
+        required = {field.name for field in ENTITIES[table.entity].fields if field.required}
+        assert required <= {*found, *table.templates}
+    assert recognised_columns(headers["tickets"], desk.tables[0], sources.aliases)["region"] == "营业厅"
