@@ -106,15 +106,16 @@ class Draft:
             if not _FIRST <= ord(character) <= _LAST:
                 place += 1
                 continue
-            kind, value = self._hidden[ord(character) - _FIRST]
-            value = self._whole(value)
+            kind = self._hidden[ord(character) - _FIRST][0]
+            value = self._whole(character)
             if kind:
                 yield Found(kind, place, place + len(value), value)
             place += len(value)
 
-    def _whole(self, value: str) -> str:
-        """A value in which others may be hidden, as it was."""
-        return _HIDDEN.sub(lambda match: self._whole(self._hidden[ord(match[0]) - _FIRST][1]), value)
+    def _whole(self, character: str) -> str:
+        """What a character hides, and what is hidden in that."""
+        kind, value = self._hidden[ord(character) - _FIRST]
+        return _HIDDEN.sub(lambda match: self._whole(match[0]), value) if kind else value
 
     def masked(self) -> str:
         """The text with numbered placeholders: the same value has the same number, others go on counting."""
