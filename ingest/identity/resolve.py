@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ from ingest.identity.persons import persons
 from ingest.identity.tables import IDENTITY, IDENTITY_EDGES, ensure_identity_tables
 from ingest.tables import ensure_tables
 from warehouse.connection import Warehouse, open_warehouse
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,15 @@ def resolve(settings: Settings) -> IdentityReport:
             found = resolution(observe(warehouse), verdicts_in_force(warehouse), known)
             changed = _keep_identity(warehouse, found.identity, before, now)
             _keep_edges(warehouse, found.edges, now)
-    return IdentityReport(
+    report = IdentityReport(
         len(found.identity), found.identity["person_ref"].nunique(), int((found.edges["state"] == "review").sum()),
         changed,
     )  # fmt: skip
+    log.info(
+        "%d refs are %d persons, %d changed; %d pairs wait for a verdict: huiyin identity review",
+        report.refs, report.persons, report.changed, report.in_review,
+    )  # fmt: skip
+    return report
 
 
 def resolution(seen: Observations, verdicts: pd.DataFrame, known: pd.Series) -> Resolution:

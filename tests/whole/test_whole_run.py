@@ -20,6 +20,8 @@ import duckdb
 import pandas as pd
 import pytest
 
+from ingest.masking import Masker
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SCALE = "0.4"
@@ -159,6 +161,36 @@ def test_no_ticket_is_lost_between_the_files_and_the_mart(run: Run) -> None:
         ).fetchall()
     assert unbalanced == []
     assert counted <= well_formed["工单编号"].nunique() <= counted + quarantined
+
+
+def test_customers_are_persons_over_all_channels(run: Run) -> None:
+    truth = pd.read_parquet(run.truth / "identities.parquet")
+    masker = Masker((run.var / "mask.key").read_bytes().strip())
+    users = truth.groupby("value")["person"].agg(frozenset)
+    person_of = {masker.pseudonym(value): next(iter(people)) for value, people in users.items() if len(people) == 1}
+    found = run.query("select distinct source_customer_ref as ref, customer_ref from mart.fct_tickets").dropna()
+    found["person"] = found.ref.map(person_of)
+    found = found.dropna()
+    # What a channel knows of a person, against what two channels know of the same one.
+    pairs = found.merge(found, on="customer_ref", suffixes=("", "_other"))
+    pairs = pairs[pairs.ref < pairs.ref_other]
+    assert len(pairs) > 500
+    assert (pairs.person == pairs.person_other).mean() > 0.99
+    assert found.customer_ref.nunique() < 0.85 * len(found)
+    # Nobody has two rows at once.
+    assert (
+        run.query("select count(*) as n from mart.dim_customer where is_current").n[0]
+        == (run.query("select count(distinct customer_ref) as n from mart.dim_customer").n[0])
+    )
+
+
+def test_a_request_made_on_two_channels_counts_once(run: Run) -> None:
+    planted = pd.read_parquet(run.truth / "tickets.parquet").set_index("ticket_id").duplicate_of.dropna()
+    links = run.query("select * from mart.fct_ticket_links where not is_counted").set_index("ticket_id")
+    right = links.duplicate_of_ticket_id == planted.reindex(links.index)
+    assert right.mean() > 0.95
+    assert right.sum() > 0.65 * len(planted)
+    assert not set(links.index) & set(run.query("select ticket_id from mart.fct_tickets").ticket_id)
 
 
 def test_flagged_test_tickets_are_kept_out_of_the_mart(run: Run) -> None:
