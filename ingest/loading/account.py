@@ -39,14 +39,13 @@ def write_audit(warehouse: Warehouse, plan: TablePlan, counts: Mapping[str, Coun
 
 
 def audited(warehouse: Warehouse, plan: TablePlan) -> dict[str, Counts]:
-    """What earlier tries of this batch loaded and stored a cursor for, by origin."""
+    """What earlier tries of this batch loaded, by origin."""
     keys = pa.table(
         {"batch_id": [plan.batch.batch_id], "source": [plan.batch.source], "entity": [plan.batch.entity.name]}
     )
     return {
         row["origin"]: Counts(*(row[field.name] or 0 for field in fields(Counts)))
         for row in warehouse.select_matching("raw", "load_audit", keys).to_pylist()
-        if row["error"] is None
     }
 
 

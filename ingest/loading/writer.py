@@ -13,7 +13,7 @@ from ingest.configuration import StreamTable
 from ingest.connectors.delivery import utc_now
 from ingest.connectors.sql.config import SqlTable
 from ingest.erasure import Erased, anonymise, load_erased
-from ingest.loading.account import write_audit
+from ingest.loading.account import audited, write_audit
 from ingest.loading.deletions import bury, end_snapshot
 from ingest.loading.kept import keep_stored
 from ingest.loading.plan import TablePlan
@@ -194,7 +194,7 @@ class TableWriter:
 
 
 def failed(plan: TablePlan, warehouse: Warehouse, error: str) -> None:
-    """Keep in the audit that this table was tried and why it failed."""
+    """Keep in the audit that this table was tried and why it failed, beside what had been loaded up to a cursor."""
     with warehouse.transaction():
-        write_audit(warehouse, plan, {plan.origin: Counts()}, error)
+        write_audit(warehouse, plan, {plan.origin: audited(warehouse, plan).get(plan.origin, Counts())}, error)
         plan.watch.finish(warehouse, plan.batch.batch_id, plan.batch.loaded_at, has_failed=True)

@@ -41,8 +41,11 @@ def post(number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def forum() -> Iterator[str]:
-    """A JSON interface on loopback that pages by the instant of change; yields its address."""
+def forum(refuses_after: list[int] | None = None) -> Iterator[str]:
+    """A JSON interface on loopback that pages by the instant of change; yields its address.
+
+    ``refuses_after``: so many requests are answered, then none any more; may be changed meanwhile.
+    """
     posts = [post(number) for number in range(POSTS)] + [
         post(number) | {"text": "改", "updated_at": f"{(BEGIN + timedelta(minutes=POSTS + number)).isoformat()}+00:00"}
         for number in range(0, POSTS, 5)
@@ -55,7 +58,10 @@ def forum() -> Iterator[str]:
             found = [p for p in posts if datetime.fromisoformat(str(p["updated_at"])).replace(tzinfo=None) >= known]
             body = json.dumps({"items": found[:PAGE]}).encode()
             time.sleep(0.01)
-            self.send_response(200)
+            is_refused = refuses_after is not None and refuses_after[0] == 0
+            if refuses_after is not None:
+                refuses_after[0] -= 1
+            self.send_response(403 if is_refused else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -132,11 +138,13 @@ def settle(company: Company, address: str) -> None:
 
 def load_all(settings: Settings, batch_id: str) -> None:
     """What the child does: load the three sources in small portions, with many checkpoints."""
-    from ingest.connectors.sql import reader
+    from ingest.connectors.rest import reader as rest
+    from ingest.connectors.sql import reader as sql
     from ingest.load import ingest_source
     from ingest.loading import stage, streams
 
-    stage.ROWS_PER_PORTION, reader.ROWS_PER_DELIVERY, streams.RECORDS_PER_CHECKPOINT = 150, 100, 250
+    stage.ROWS_PER_PORTION, streams.RECORDS_PER_CHECKPOINT = 150, 250
+    sql.ROWS_PER_DELIVERY = rest.RECORDS_PER_DELIVERY = PAGE
     for name in SOURCES:
         ingest_source(settings, name, Interval(), batch_id)
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Company
-from restless_company import POSTS, content, forum, load_all, settle, spooled, start
+from restless_company import PAGE, POSTS, content, forum, load_all, settle, spooled, start
 
+from ingest.connectors.rest import reader as rest
+from ingest.errors import SourceError
 from ingest.tables import ensure_raw_schema
 
 
@@ -68,3 +70,29 @@ def test_two_loads_at_once_end_as_one(company: Company, new_company: Callable[[]
         assert content(company) == expected
         company.assert_balanced()
         assert spooled(company) == []
+
+
+def test_what_came_before_an_error_is_kept_with_its_position_and_the_rest_comes_next_time(
+    duckdb_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company, answers = duckdb_company, [5]
+    monkeypatch.setattr(rest, "RECORDS_PER_DELIVERY", PAGE)
+    with forum(answers) as address:
+        settle(company, address)
+        with pytest.raises(SourceError, match="source forum"):
+            company.load("forum")
+        some = company.rows("select count(*) as n from raw.feedback")[0]["n"]
+        # Five pages of a hundred, each of which begins with the last post of the one before; five are broken.
+        fetched = 5 * PAGE - 4
+        assert some == fetched - 5
+        (failed,) = company.rows("select fetched, loaded from raw.load_audit where error is not null")
+        assert failed == {"fetched": fetched, "loaded": some}
+        assert company.rows("select count(*) as n from raw.cursors") == [{"n": 1}]
+        answers[0] = 1000
+        (report,) = company.load("forum")
+        assert report.fetched < POSTS
+        assert company.rows("select count(*) as n from raw.feedback") == [{"n": POSTS - 12}]
+        # The failure of this batch is settled, and what both of its tries fetched is counted.
+        audit = company.rows("select sum(fetched) as n, count(error) as failed from raw.load_audit")
+        assert audit[0]["n"] == fetched + report.fetched and audit[0]["failed"] == 0
+        company.assert_balanced()

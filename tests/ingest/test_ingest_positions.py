@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,8 +15,12 @@ import sqlalchemy
 from conftest import Company
 from mariadb_server import USER, mariadb
 
+from huiyin.config import PROJECT_ROOT, Settings
 from huiyin.interval import Interval
 from ingest.connectors.sql import reader
+from ingest.connectors.sql.config import SqlSource
+from ingest.errors import SourceError
+from ingest.sources import load_sources
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +189,19 @@ def test_a_changed_mapping_starts_from_the_beginning(duckdb_company: Company) ->
     declare(company, "sqlite:///crm.db")
     (report,) = company.load("crm", batch_id="b3")
     assert (report.fetched, report.merged) == (2, 2)
+
+
+def test_the_example_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_PASSWORD", "s3cret@/%41")
+    settings = Settings(var=tmp_path, sources=PROJECT_ROOT / "examples/sql.yml", mask_key="k")
+    source = load_sources(settings).source("crm")
+    assert isinstance(source, SqlSource)
+    assert [(table.entity, table.cursor, table.snapshot) for table in source.tables] == [
+        ("customers", "updated_at", False), ("agents", None, True), ("feedback", "id", False),
+    ]  # fmt: skip
+    # Nobody is at that address: the message says so without the password, and that trying again makes sense.
+    source.url = source.url.replace("crm.example.com:3306", "127.0.0.1:1")
+    with pytest.raises(SourceError, match="can't be read") as raised:
+        reader.check(source, tmp_path)
+    assert sqlalchemy.make_url(source.url).password == "s3cret@/%41"
+    assert "s3cret" not in str(raised.value) and raised.value.mends_itself

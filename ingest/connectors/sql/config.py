@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
 
 from ingest.configuration import BaseSource, TableMapping, expand
+
+_PASSWORD = re.compile(r":(\$\{[A-Za-z_][A-Za-z0-9_]*\})@")
 
 
 class SqlTable(TableMapping):
@@ -48,7 +52,8 @@ class SqlSource(BaseSource):
     @field_validator("url")
     @classmethod
     def _expanded(cls, value: str) -> str:
-        return expand(value)
+        # A password may hold what has a meaning in an address: @, /, %.
+        return expand(_PASSWORD.sub(lambda match: f":{quote(expand(match[1]), safe='${}')}@", value))
 
     def table_of(self, stream: str) -> SqlTable:
         """The table of a stream. Each is a stream by itself, named by its table or query: agents, agents#2 …"""
