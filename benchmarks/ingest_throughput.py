@@ -56,7 +56,7 @@ class Measured:
     rows: int
     wall: float
     cpu: float
-    peak: float
+    peak: int
     memory: list[int]
 
 
@@ -147,9 +147,15 @@ def _load(folder: Path, source: str, warehouse: str, var: str) -> Measured:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     done.set()
     sampler.join()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = max(_highest(), max(memory, default=0))
     fifths = [max(memory[len(memory) * n // 5 : max(len(memory) * (n + 1) // 5, 1)], default=0) for n in range(5)]
     return Measured(sum(report.fetched for report in reports), wall, cpu, peak, fifths)
+
+
+def _highest() -> int:
+    """Highest resident size in MB; getrusage would count what the parent had when it started this process."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) >> 10
 
 
 def _sample(memory: list[int], done: threading.Event) -> None:

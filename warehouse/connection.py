@@ -523,4 +523,5 @@ def _open_duckdb(file: Path, read_only: bool, lock_wait_seconds: float) -> duckd
             connection.execute("SET TimeZone = 'UTC'")
             # Otherwise a misspelt table quietly becomes a Python variable of that name.
             connection.execute("SET python_enable_replacements = false")
+            connection.execute("SET enable_progress_bar = false")
             return connection
