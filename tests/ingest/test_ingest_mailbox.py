@@ -20,9 +20,10 @@ from loopback_api import Asked, loopback
 from huiyin.config import Settings
 from huiyin.interval import Interval
 from ingest.configuration import SourcesFileError
+from ingest.connectors.charsets import decoded_text
 from ingest.connectors.mailbox import reader
 from ingest.connectors.mailbox.config import MailboxSource
-from ingest.connectors.mailbox.letters import decoded_header, decoded_text, read_letter
+from ingest.connectors.mailbox.letters import decoded_header, read_letter
 from ingest.connectors.mailbox.quoting import own_words
 from ingest.errors import SourceError
 from ingest.load import ingest_source
@@ -297,6 +298,11 @@ def test_no_mail_is_too_broken_to_be_read(content: bytes) -> None:
     ):
         record = read_letter(1, head + content, NOON, OWN).record
         assert record["message_id"] and record["sent_at"]
+
+
+def test_known_traps_of_pythons_mail_library_are_passed_by() -> None:
+    for head in ("Date: 9, 9 Mar 2025 99:99:99 x", "Content-Type: text/plain; charset=a; charset*0*=x''%00"):
+        assert body_of(f"From: a@b.example\n{head}\n\n漏\0水".encode()) == "漏水"
 
 
 def test_impossible_dates_give_way_to_the_servers() -> None:

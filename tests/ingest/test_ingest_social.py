@@ -182,6 +182,7 @@ def test_chinese_encodings_and_dates_are_read_as_they_are_meant() -> None:
         (rss(item(1, text), encoding="gb2312").encode("gb18030"), "text/xml"),
         (rss(item(1, text)).encode(), "text/xml"),
         (rss(item(1, text)).encode(), "application/octet-stream"),
+        (rss(item(1, text)).encode("gb18030"), "application/rss+xml"),  # says utf-8 and isn't
         (rss(item(1, text), encoding="utf-16").encode("utf-16"), "application/xml"),
         (rss(item(1, text)).replace('encoding="utf-8"', "").encode("gb18030"), "application/rss+xml; charset=gbk"),
     ]:

@@ -13,13 +13,11 @@ from email.parser import BytesParser
 from email.utils import getaddresses, parsedate_to_datetime
 from quopri import decodestring
 
+from ingest.connectors.charsets import decoded_text
 from ingest.connectors.digest import digest
 from ingest.connectors.html_text import html_to_text, tidy
 from ingest.connectors.mailbox.quoting import own_words
 
-_GB = {"gb2312", "gbk", "gb_2312-80", "gb-2312", "x-gbk", "cp936", "ms936", "euc-cn", "gb18030", "chinese"}
-_LATIN = {"iso-8859-1", "iso-8859-15", "latin1", "latin-1", "windows-1252", "cp1252"}
-_ASCII = {"", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "x-unknown", "default"}
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _ENCODED_RUN = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?=(?:\s*=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)*")
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
@@ -44,6 +42,8 @@ _STUB = re.compile(
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _EPOCH, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _DEEPEST = 30
+# What Python's library raises for parameters in parts (RFC 2231) that don't fit together.
+_PARAMETER_ERRORS = (TypeError, ValueError, LookupError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Letter:
 
 def read_letter(uid: int, content: bytes, received_at: datetime, own: Sequence[str]) -> Letter:
     """Read one mail; broken ones as far as they go. ``received_at``: aware, when the server got it."""
-    mail = BytesParser().parsebytes(content)
+    mail = _parsed(content.replace(b"\0", b""))  # no mail may have it, and it ends names early
     raw = {name.casefold(): value for name, value in reversed(list(mail.raw_items()))}
 
     def header(name: str) -> str:
@@ -100,6 +100,13 @@ def read_letter(uid: int, content: bytes, received_at: datetime, own: Sequence[s
     }
     references = _MESSAGE_ID.findall(str(raw.get("references", "")))
     return Letter(uid, message_id, references, _first_id(raw.get("in-reply-to", "")), subject, own_id, sent_at, record)
+
+
+def _parsed(content: bytes) -> Message:
+    try:
+        return BytesParser().parsebytes(content)
+    except _PARAMETER_ERRORS:
+        return BytesParser().parsebytes(re.sub(rb"\*\d*\*?=", b"=", content))
 
 
 def is_own(address: str | None, own: Sequence[str]) -> bool:
@@ -150,36 +157,6 @@ def _base64(data: str) -> bytes:
         return b""
 
 
-def decoded_text(content: bytes, charset: str | None) -> str:
-    """Bytes as text: the declared charset if it fits, else the one that does.
-
-    GB2312 stands for GB18030, its superset, and mailers that know no better declare Latin or nothing at all.
-    """
-    name = (charset or "").strip("\"' ").casefold()
-    if name in _GB:
-        # UTF-8 taken for GBK reads as rare characters, which common Chinese hasn't.
-        candidates = ["gb2312", "utf-8", "gb18030"]
-    elif name in _LATIN | _ASCII:
-        # 漏水 in GB2312 is valid UTF-8 by chance, but for characters that no Chinese text has.
-        candidates = ["utf-8", "gb2312"] if _reads_as_chinese(content) else ["gb2312", "utf-8"]
-        candidates.append("latin-1" if name in _LATIN else "gb18030")
-    else:
-        candidates = [name, "utf-8", "gb18030"]
-    for candidate in candidates:
-        try:
-            return content.decode(candidate)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return content.decode("utf-8", "replace")
-
-
-def _reads_as_chinese(content: bytes) -> bool:
-    try:
-        return any(character >= "\u0800" for character in content.decode("utf-8"))
-    except UnicodeDecodeError:
-        return False
-
-
 def _addresses(value: object) -> list[str]:
     text = str(value)
     found = [address for _, address in getaddresses([text]) if "@" in address] or _ADDRESS.findall(decoded_header(text))
@@ -199,7 +176,7 @@ def _sent_at(date: str, received_at: datetime) -> datetime:
     """The mail's own date unless it is missing, unreadable or can't be: a sender's clock may be wrong."""
     try:
         sent_at = parsedate_to_datetime(date)
-    except (ValueError, IndexError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return received_at
     sent_at = sent_at.replace(tzinfo=UTC) if sent_at.tzinfo is None else sent_at.astimezone(UTC)
     return sent_at if _EARLIEST <= sent_at <= received_at + timedelta(days=1) else received_at
@@ -245,7 +222,7 @@ def _walk(part: Message, texts: list[str], attachments: list[str], depth: int) -
             _walk(child, texts, attachments, depth + 1)
         return
     is_attached = part.get_content_disposition() == "attachment" or (
-        part.get_filename() is not None and not kind.startswith("text/")
+        not kind.startswith("text/") and (_parameter(part, "name") or "attachment" in str(part["content-disposition"]))
     )
     if is_attached or kind not in ("text/plain", "text/html"):
         if kind not in ("text/calendar", "application/pgp-signature", "application/pkcs7-signature"):
@@ -275,15 +252,24 @@ def _part_text(part: Message, kind: str) -> str:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""
-    charset = part.get_content_charset()
+    charset = _parameter(part, "charset")
     if kind == "text/html":
         html = decoded_text(payload, charset or _declared_in_html(payload))
         return own_words(html_to_text(html, _is_history)) or own_words(html_to_text(html))
     text = decoded_text(payload, charset)
-    if str(part.get_param("format", "")).casefold() == "flowed":  # RFC 3676
-        joint = "" if str(part.get_param("delsp", "")).casefold() == "yes" else " "
+    if _parameter(part, "format") == "flowed":  # RFC 3676
+        joint = "" if _parameter(part, "delsp") == "yes" else " "
         text = re.sub(r"(?<!^--) \r?\n(?!>)", joint, text, flags=re.MULTILINE)
     return own_words(tidy(text))
+
+
+def _parameter(part: Message, name: str) -> str:
+    """A parameter of the content type in lower case, '' where there is none that can be read (RFC 2231)."""
+    try:
+        value = part.get_param(name, "")
+    except _PARAMETER_ERRORS:
+        return ""
+    return str(value[2] if isinstance(value, tuple) else value).casefold()
 
 
 def _declared_in_html(payload: bytes) -> str | None:

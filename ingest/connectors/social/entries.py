@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -16,6 +17,7 @@ from urllib.parse import urljoin
 
 import feedparser  # type: ignore[import-untyped]
 
+from ingest.connectors.charsets import decoded_text
 from ingest.connectors.digest import digest
 from ingest.connectors.html_text import has_markup, html_to_text, tidy
 from ingest.connectors.social.config import Feed
@@ -82,31 +84,40 @@ def _json(body: bytes) -> Any:
 
 
 def _xml(body: bytes, content_type: str, url: str, name: str) -> Page:
-    # Control characters that XML forbids come with copied text and would end a strict parse.
-    body = (
-        re.sub(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", b"", body) if not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body
-    )
     # Not told where the feed came from, feedparser leaves ids that are no address as they are.
-    parsed = feedparser.parse(io.BytesIO(body), response_headers={"content-type": content_type})
+    parsed = feedparser.parse(
+        io.BytesIO(_as_utf8(body, content_type)), response_headers={"content-type": "application/xml; charset=utf-8"}
+    )
     page = Page()
     if not parsed.entries and (parsed.bozo or not parsed.get("version")):
         raise SourceError(
             f"feed {name} is neither RSS, Atom nor JSON Feed; open its `url` in a browser: it may be a sign-in or an"
             " error page"
         )
-    if parsed.bozo and not isinstance(
-        parsed.bozo_exception, feedparser.CharacterEncodingOverride | feedparser.NonXMLContentType
-    ):
+    if parsed.bozo:
         page.notes.append(
             f"feed {name} is malformed ({type(parsed.bozo_exception).__name__}); what could be read of it was taken,"
             " tell its publisher"
         )
     for link in parsed.feed.get("links", ()):
         if link.get("rel") == "next" and link.get("href"):
-            page.next_url = urljoin(url, link["href"])
+            page.next_url = _address(link["href"], url)
     for entry in parsed.entries:
         page.entries.append(_xml_entry(entry, url, name))
     return page
+
+
+def _as_utf8(body: bytes, content_type: str) -> bytes:
+    """The feed in UTF-8, whatever it was in, without characters that XML forbids: they come with copied text."""
+    told = re.search(r"charset\s*=\s*[\"']?([\w.:+-]+)", content_type, re.IGNORECASE)
+    declared = re.match(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:+-]+)", body.removeprefix(codecs.BOM_UTF8))
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = body.decode("utf-16", "replace")
+    else:
+        text = decoded_text(body, told[1] if told else declared[1].decode("ascii") if declared else None)
+    text = re.sub(r"^\ufeff?\s*<\?xml[^>]*\?>", "", text)
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", "", text)
+    return b'<?xml version="1.0" encoding="utf-8"?>' + text.encode("utf-8", "replace")
 
 
 def _xml_entry(entry: Any, url: str, name: str) -> Record:
@@ -270,7 +281,11 @@ def _objects(listed: Any, name: str, place: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _address(value: Any, base: str) -> str | None:
-    return urljoin(base, value.strip()) if isinstance(value, str) and value.strip() else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    with contextlib.suppress(ValueError):
+        return urljoin(base, value.strip())
+    return None
 
 
 def _instant(value: Any) -> str | None:
