@@ -291,7 +291,9 @@ class DuckDBWarehouse(Warehouse):
         """Nothing to do: the file is locked."""
 
     def _same_row(self, key: Sequence[str]) -> str:
-        return "t.rowid = k._row"
+        # By key, not by rowid: those of rows that this transaction has inserted itself don't hold; DuckDB then finds
+        # keys twice, or crashes.
+        return " AND ".join(f"t.{_quoted(k)} = k.{_quoted(k)}" for k in key)
 
     def close(self) -> None:
         self.connection.close()
