@@ -29,7 +29,12 @@ SCALE = "0.4"
 WORD = re.compile(r"[0-9A-Za-z@._+]{6,}")
 NUMBER = re.compile(r"[0-9]{7,}")
 GROUPED = re.compile(r"(?<=[0-9])[ -](?=[0-9])")
-# Kinds whose values can't occur by chance; names of two characters can.
+# The precise end of an address; a name right after what introduces it, for two characters alone can occur by chance.
+DOOR = re.compile(r"[一-龥]{2}(?:[0-9]{1,3}号)?[0-9]{1,2}栋[0-9]{3,4}室")
+NAMED = re.compile(r"(?:我叫|收货人|联系人：|我是|本人|机主姓名|户名|签收人写的|我姓名是)(?=([一-龥]{2,3}))")
+# A placeholder that was cut or lacks its number.
+BROKEN = re.compile(r"\[(?:手机号|电话|身份证|证件|银行卡|信用代码|邮箱|微信|单号|车牌|地址|姓名)(?![0-9]{1,6}\])")
+# Kinds whose values can't occur by chance.
 UNMISTAKABLE = ("mobile", "landline", "id_card", "bank_card", "email", "wechat", "order_number")
 
 
@@ -302,13 +307,31 @@ def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
     assert len(values) > 100
     assert all(WORD.fullmatch(value) for value in values)
 
+    doors = {DOOR.search(address)[0] for address in planted["address"]}  # type: ignore[index]
+    names = set(planted["person_name"])
+    assert all(len(door) >= 8 for door in doors)
+
     def leaks_in(text: str) -> bool:
         joined = GROUPED.sub("", text)
-        return not values.isdisjoint([*WORD.findall(joined), *NUMBER.findall(joined)])
+        said = [name for three in NAMED.findall(text) for name in (three, three[:2])]
+        return not (
+            values.isdisjoint([*WORD.findall(joined), *NUMBER.findall(joined)])
+            and doors.isdisjoint(DOOR.findall(text))
+            and names.isdisjoint(said)
+        )
 
-    assert leaks_in(f"打{planted['mobile'][0]}给我") and leaks_in(f"邮箱{planted['email'][0]}，谢谢")
-    leaks = [place for place, text in texts_at_rest(run) if leaks_in(text)]
+    for kind, sentence in (
+        ("mobile", "打{}给我"),
+        ("email", "邮箱{}，谢谢"),
+        ("address", "送到{}"),
+        ("person_name", "我叫{}，"),
+    ):
+        assert leaks_in(sentence.format(planted[kind][0]))
+    leaks = [place for place, text in texts_at_rest(run) if leaks_in(text) or BROKEN.search(text)]
     assert sorted(set(leaks)) == []
+    assert not leaks_in(run.printed)
+    # Values on their way were kept only while they were on it.
+    assert [file for file in (run.var / "spool").rglob("*") if file.is_file() and file.name != "lock"] == []
 
 
 def test_a_second_run_changes_nothing(run: Run) -> None:
