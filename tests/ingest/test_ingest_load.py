@@ -198,13 +198,13 @@ def test_a_failing_table_does_not_keep_the_others_from_loading(company: Company)
         {"entity": "messages", "path": "messages.csv"},
     )
     company.write("agents.csv", "agent_ref,valid_from_at,team\nA1,2025-01-01,一线\n")
-    company.write("tickets.csv", "编号,created_at,channel\n1,2025-01-01,phone\n")
+    company.write("tickets.csv", "内部码,created_at,channel\n1,2025-01-01,phone\n")
     with pytest.raises(SourceError) as raised:
         company.load()
     first, second = str(raised.value).splitlines()
     assert first == (
         "source desk, tickets: tickets.csv has the wrong columns: columns missing: 正文; no column for the required"
-        " field(s) ticket_id of tickets; found: 编号, created_at, channel; name them under `columns`, or have the file"
+        " field(s) ticket_id of tickets; found: 内部码, created_at, channel; name them under `columns`, or have the file"
         " delivered as agreed"
     )
     assert second.startswith("source desk, messages: there is no file ")
@@ -223,7 +223,7 @@ def test_a_row_fault_in_the_last_file_leaves_nothing_of_a_table_that_fails(duckd
     company.declare_files(TICKETS)
     company.write("tickets/2025-01-01.csv", TICKET_HEADER + line("T1"))
     company.write("tickets/2025-01-02.csv", "nothing,of,this\n1,2,3\n")
-    with pytest.raises(SourceError, match=r"tickets/2025-01-02\.csv has the wrong columns"):
+    with pytest.raises(SourceError, match=r"tickets/2025-01-02\.csv no longer has the column"):
         company.load()
     assert bodies(company) == {}
     assert company.rows("select count(*) as n from raw.load_state") == [{"n": 0}]
@@ -246,7 +246,7 @@ def test_errors_name_source_and_remedy(duckdb_company: Company) -> None:
     holder = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdin and holder.stdout and holder.stdout.readline()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(open_warehouse.__wrapped__, "__defaults__", (False, 0.2))  # type: ignore[attr-defined]
+        patch.setattr(open_warehouse.__wrapped__, "__defaults__", (False, 0.2, ""))  # type: ignore[attr-defined]
         with pytest.raises(SourceError, match=r"source desk could not be loaded: .* held by another process"):
             company.load()
     holder.communicate()
