@@ -204,8 +204,8 @@ def test_a_failing_table_does_not_keep_the_others_from_loading(company: Company)
     first, second = str(raised.value).splitlines()
     assert first == (
         "source desk, tickets: tickets.csv has the wrong columns: columns missing: 正文; no column for the required"
-        " field(s) ticket_id of tickets; found: 内部码, created_at, channel; name them under `columns`, or have the file"
-        " delivered as agreed"
+        " field(s) ticket_id of tickets; found: 内部码, created_at, channel; name them under `columns`, or have the"
+        " file delivered as agreed"
     )
     assert second.startswith("source desk, messages: there is no file ")
     assert company.rows("select count(*) as n from raw.agents") == [{"n": 1}]
