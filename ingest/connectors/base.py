@@ -22,9 +22,10 @@ class Request:
     """What is wanted of one stream.
 
     ``resume``: go on at ``cursor`` (what the last :attr:`Delivery.cursor` that reached the warehouse said; None at the
-    first load: everything, or the interval's days where it has any). Otherwise a backfill: the interval's days,
-    whatever the cursor says. Days are local to ``zone``, that of instants without one. ``folder`` is where relative
-    paths begin.
+    first load: everything, from where the sources file says that it begins). The interval then has no beginning: a
+    first load by schedule brings the history too, for later ones never go back. Otherwise a backfill: the interval's
+    days, whatever the cursor says. Days are local to ``zone``, that of instants without one. ``folder`` is where
+    relative paths begin.
     """
 
     interval: Interval

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from huiyin.interval import Interval
 from ingest.configuration import StreamTable
 from ingest.connectors.base import Request, reader_of
 from ingest.connectors.delivery import Delivery
@@ -86,7 +87,7 @@ class _StreamLoad:
     def run(self) -> list[LoadReport]:
         load, stream = self._load, self._plans[0].stream
         request = Request(
-            interval=load.interval,
+            interval=Interval(None, load.interval.to_on) if load.resume else load.interval,
             resume=load.resume,
             cursor=self._stored if load.resume else None,
             folder=load.sources.folder,
