@@ -160,7 +160,8 @@ def _rewrite_column(warehouse: Warehouse, schema: str, table: str, column: str, 
     mapping = pa.table([pa.array(side, pa.string()) for side in zip(*pairs, strict=True)], schema=_MAPPING)
     warehouse.append("raw", _MAPPING_TABLE, mapping)
     warehouse.execute(
-        f'UPDATE {place} SET "{column}" = m.new_value FROM raw.{_MAPPING_TABLE} AS m WHERE "{column}" = m.old_value'
+        f'UPDATE {place} AS t SET "{column}" = m.new_value FROM raw.{_MAPPING_TABLE} AS m'
+        f' WHERE t."{column}" = m.old_value'
     )
     warehouse.execute(f"DROP TABLE raw.{_MAPPING_TABLE}")
     return len(pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,9 +63,14 @@ def _fill(settings: Settings, masker: Masker) -> None:
         for number, customer in enumerate(("C1", "C2", "C3")):
             ref = masker.pseudonym(customer)
             warehouse.execute(
-                "insert into raw.identifiers (customer_ref, identifier_kind, identifier, _source, _loaded_at, _batch_id,"
-                f" _row_hash) values ('{ref}', 'phone', '{masker.pseudonym(f'1380001380{number}')}', 's',"
+                "insert into raw.identifiers (customer_ref, identifier_kind, identifier, _source, _loaded_at,"
+                f" _batch_id, _row_hash) values ('{ref}', 'phone', '{masker.pseudonym(f'1380001380{number}')}', 's',"
                 f" timestamp '2025-01-01', 'b', 'h{number}')"
+            )
+            warehouse.execute(
+                "insert into raw.ticket_events (event_id, ticket_id, event_at, field, old_value, new_value, _source,"
+                f" _loaded_at, _batch_id, _row_hash) values ('e{number}', 't', timestamp '2025-01-01', 'assignee',"
+                f" '{ref}', '{ref}', 's', timestamp '2025-01-01', 'b', 'h')"
             )
             warehouse.execute(
                 "insert into quarantine.tickets (quarantine_id, source, entity, batch_id, origin, rule, payload,"
@@ -76,6 +82,9 @@ def _fill(settings: Settings, masker: Masker) -> None:
 def _stored(warehouse: Warehouse) -> set[str]:
     refs = warehouse.query("select customer_ref, identifier from raw.identifiers")
     payloads = warehouse.query("select payload from quarantine.tickets").column("payload").to_pylist()
+    events = warehouse.query("select old_value, new_value from raw.ticket_events")
+    assert events.column("old_value").to_pylist() == events.column("new_value").to_pylist()
+    assert set(events.column("old_value").to_pylist()) == set(refs.column("customer_ref").to_pylist())
     return {*refs.column("customer_ref").to_pylist(), *refs.column("identifier").to_pylist(), *payloads}
 
 
@@ -98,7 +107,7 @@ def test_a_rotation_rewrites_raw_quarantine_and_the_inbox(settings: Settings) ->
     report = rotate(settings)
     new = load_masker(settings)
     assert (report.keys, report.inbox_events) == (2, 1)
-    assert report.values == 9
+    assert report.values == 15
     with open_warehouse(settings) as warehouse:
         assert _stored(warehouse) == _expected(new)
         check_key(warehouse, new)
@@ -153,7 +162,7 @@ def test_pairs_keep_their_order(tmp_path: Path) -> None:
     settings = Settings(var=tmp_path, mask_key="old new")
     masker = Masker(b"old")
     refs = [masker.pseudonym(f"C{number}") for number in range(12)]
-    pairs = [(min(a, b), max(a, b)) for a, b in zip(refs, refs[1:], strict=False)]
+    pairs = [(min(a, b), max(a, b)) for a, b in pairwise(refs)]
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
         check_key(warehouse, masker)
