@@ -1,4 +1,4 @@
-"""Serve the embedded Airflow on loopback: api-server (UI), scheduler and DAG processor, until Ctrl-C.
+"""Serve the embedded Airflow on loopback: api-server (UI), scheduler, DAG processor, and the inbox if used.
 
 DuckDB and SQLite admit one machine and few processes, which is what this profile is for; teams use the compose file.
 """
@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -30,10 +30,11 @@ from ingest.sources import load_sources
 HOST = "127.0.0.1"
 # Each component with its command. Log servers listen on all interfaces and aren't needed on one machine.
 COMPONENTS = {
-    "api-server": ["api-server"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],
-    "dag-processor": ["dag-processor"],
+    "airflow-api-server": ["airflow", "api-server"],
+    "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
+    "airflow-dag-processor": ["airflow", "dag-processor"],
 }
+INBOX_PORT = 8090
 START_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -49,7 +50,11 @@ def up(settings: Settings, port: int = 8080) -> None:
     become healthy, and what :func:`ingest.sources.load_sources` raises.
     """
     console = Console()
-    load_sources(settings)
+    components = dict(COMPONENTS)
+    pushing = [source.name for source in load_sources(settings).sources if source.kind == "webhook"]
+    inbox_port = free_port(INBOX_PORT) if pushing else INBOX_PORT
+    if pushing:
+        components["inbox"] = ["huiyin.cli", "inbox", "--port", str(inbox_port)]
     chosen = free_port(port)
     if chosen != port:
         console.print(f"port {port} is in use; taking {chosen}")
@@ -58,7 +63,7 @@ def up(settings: Settings, port: int = 8080) -> None:
         prepare(settings)
     logs = settings.var_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with _stop_on_sigterm(), _components(settings, chosen, logs) as children:
+    with _stop_on_sigterm(), _components(settings, components, chosen, logs) as children:
         try:
             with console.status("starting Airflow"):
                 _wait_until_healthy(base, children, logs)
@@ -66,6 +71,8 @@ def up(settings: Settings, port: int = 8080) -> None:
             where = Table.grid(padding=(0, 2))
             where.add_row("Airflow", f"[cyan]{base}[/]")
             where.add_row("report 报告", f"[cyan]{base}/plugin/huiyin-report[/]")
+            for name in pushing:
+                where.add_row(f"events of {name}", f"[cyan]http://{HOST}:{inbox_port}/hooks/{name}[/]")
             where.add_row("sign in", f"[cyan]{user}[/] / [cyan]{password}[/]")
             where.add_row("logs", f"[cyan]{logs}[/]")
             console.print(where, soft_wrap=True)
@@ -105,17 +112,19 @@ def _stop_on_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _components(settings: Settings, port: int, logs: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Airflow's processes, each in a group of its own; all groups are gone afterwards."""
+def _components(
+    settings: Settings, components: Mapping[str, list[str]], port: int, logs: Path
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The processes, each in a group of its own; all groups are gone afterwards."""
     environment = os.environ | airflow_environment(settings, port)
     # The DAGs come to run at once instead of paused: whoever calls `huiyin up` wants them scheduled.
     environment["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, command in COMPONENTS.items():
-            with (logs / f"airflow-{name}.log").open("wb") as log:
+        for name, command in components.items():
+            with (logs / f"{name}.log").open("wb") as log:
                 children[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *command],
+                    [sys.executable, "-m", *command],
                     env=environment,
                     cwd=settings.home,
                     stdin=subprocess.DEVNULL,
@@ -150,7 +159,7 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 def _all_alive(children: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
     for name, child in children.items():
         if child.poll() is not None:
-            raise ServeError(f"Airflow's {name} ended with code {child.returncode}; see {logs / f'airflow-{name}.log'}")
+            raise ServeError(f"{name} ended with code {child.returncode}; see {logs / f'{name}.log'}")
 
 
 def _wait_until_healthy(base: str, children: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:

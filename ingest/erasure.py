@@ -303,7 +303,9 @@ def _clear_quarantine(warehouse: Warehouse, refs: set[str], tickets: set[tuple[s
         rows = warehouse.rows(f"select quarantine_id, source, payload, value from quarantine.{name}")
         gone = [row["quarantine_id"] for row in rows if _is_of_person(row, refs, tickets)]
         if gone:
-            warehouse.delete_matching("quarantine", name, pa.table({"quarantine_id": gone}))
+            ids = pa.table({"quarantine_id": gone})
+            warehouse.delete_matching("quarantine", name, ids)
+            warehouse.delete_matching("raw", "quarantine_fixes", ids)
             cleared[f"quarantine.{name}"] = len(gone)
     return cleared
 
@@ -352,5 +354,8 @@ def end_retention(
             if number := warehouse.rows(f"select count(*) as n {old}")[0]["n"]:
                 done[f"quarantine.{name}"] = number
                 if not is_trial:
+                    warehouse.execute(
+                        f"delete from raw.quarantine_fixes where quarantine_id in (select quarantine_id {old})"
+                    )
                     warehouse.execute(f"delete {old}")
     return done
