@@ -25,6 +25,7 @@ from ingest.erasure import Anonymised, end_retention, erase_person, finish, unfi
 from ingest.identity import resolve
 from ingest.identity.tables import ensure_identity_tables
 from ingest.masking import Masker, load_masker
+from ingest.rotation import check_key
 from ingest.sources import load_sources
 from ingest.tables import ensure_tables
 from nlp.forget import forget_texts
@@ -75,6 +76,7 @@ def forget(settings: Settings, customer: str, reason: str, say: Callable[[str], 
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
         ensure_identity_tables(warehouse)
+        check_key(warehouse, masker)
         refs = _refs_of(warehouse, masker, customer)
         texts = _texts_of(warehouse, voices_of(warehouse, refs))
     # These know the person by the texts, so they come before the texts go; a killed call does them again.

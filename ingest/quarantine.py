@@ -40,6 +40,7 @@ from ingest.prepare import (
     quarantine_table,
     row_keys,
 )  # fmt: skip
+from ingest.rotation import check_key
 from ingest.sources import load_sources
 from ingest.tables import LOAD_AUDIT, QUARANTINE_FIXES, REPLAY_ORIGIN, ensure_tables
 from warehouse.connection import Warehouse, open_warehouse
@@ -170,6 +171,7 @@ def fix(settings: Settings, quarantine_id: str, corrections: Mapping[str, str], 
     masker = load_masker(settings)
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
+        check_key(warehouse, masker)
         row = _one(warehouse, quarantine_id)
         entity = _entity(row["entity"])
         payload = json.loads(row["payload"])
@@ -231,6 +233,7 @@ def replay(settings: Settings, batch_id: str | None = None, selection: Selection
     run = _Replay(settings, batch_id)
     with open_warehouse(settings) as warehouse:
         ensure_tables(warehouse)
+        check_key(warehouse, load_masker(settings))
         with warehouse.transaction():
             for entity in chosen.entities:
                 run.of_entity(warehouse, entity, chosen)
