@@ -25,11 +25,12 @@ demo: .venv/installed  ## install what is missing, make the demo company, run th
 up: .venv/installed  ## Airflow on loopback, DAGs scheduled, latest report served
 	.venv/bin/huiyin up $(ARGS)
 
+# Two processes, a file of tests to each at a time: files share their servers and runs.
 test: .venv/installed  ## the whole test suite
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast: .venv/installed  ## without the tests that take more than ten seconds
-	.venv/bin/python -m pytest -m "not slow" $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 lint: .venv/installed  ## ruff, mypy, sqlfluff
 	.venv/bin/ruff check .
