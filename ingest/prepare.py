@@ -309,9 +309,7 @@ def broken_line_rows(broken: Sequence[BrokenLine], origin: str, batch: Batch) ->
     """Lines that are no rows. Nobody knows which part of them is personal, so only their shape is kept."""
     return quarantine_table(
         [
-            _row(
-                batch, origin, line.row_number, line.rule, None, None, line.remedy, _json({SHAPE: shape(line.text)})
-            )
+            _row(batch, origin, line.row_number, line.rule, None, None, line.remedy, _json({SHAPE: shape(line.text)}))
             for line in broken
         ]
     )
