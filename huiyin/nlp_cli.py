@@ -1,0 +1,122 @@
+"""``huiyin nlp`` and ``huiyin evaluate``: the language part on any CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from huiyin.config import load_settings
+from huiyin.errors import HuiyinError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+console = Console()
+app = typer.Typer(no_args_is_help=True, help="The language part on any CSV file 文本理解.")
+
+CsvFile = Annotated[Path, typer.Argument(help="CSV file, UTF-8 or GB18030; .gz too.", exists=True, dir_okay=False)]
+
+
+class TextFileError(HuiyinError):
+    """The CSV file can't be used; the message says why."""
+
+
+@app.command()
+def score(
+    file: CsvFile,
+    out: Annotated[Path, typer.Option(help="Where the CSV with the judgements goes (UTF-8).", dir_okay=False)],
+    engine: Annotated[str, typer.Option(help="default or snownlp; empty: as configured.")] = "",
+    column: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
+    adapt: Annotated[
+        bool,
+        typer.Option(help="Let the default engine adapt to these texts, if there are at least 500 different ones."),
+    ] = True,
+) -> None:
+    """Judge each text: adds score (probability of positive), label, uncertain, intensity."""
+    from nlp.sentiment import get_engine
+    from nlp.sentiment.adapting import adapted
+
+    settings = load_settings()
+    frame = read_csv(file, [column])
+    texts = frame[column].tolist()
+    judge = get_engine(engine or settings.nlp.sentiment_engine, settings.models_dir)
+    if adapt:
+        judge = adapted(judge, texts)
+    judged = judge.judge(texts)
+    frame["score"] = judged.scores.round(6)
+    frame["label"] = judged.labels
+    frame["uncertain"] = judged.uncertain
+    frame["intensity"] = judged.intensity.round(3)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(out, index=False)
+    counts = frame["label"].value_counts()
+    console.print(
+        f"[green]✓[/] {len(frame):,} texts judged by {judge.version}: "
+        + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        + f"; uncertain {int(judged.uncertain.sum()):,}: {out}",
+        soft_wrap=True,
+    )
+
+
+def evaluate(
+    file: CsvFile,
+    text: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
+    label: Annotated[str, typer.Option(help="Column of the true labels.", metavar="NAME")] = "label",
+    engines: Annotated[str, typer.Option(help="Engines to compare, separated by commas.")] = "snownlp,default",
+    adapt: Annotated[
+        bool, typer.Option(help="Also measure engines after adapting to these texts (unlabelled).")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same intervals.")] = 20250101,
+) -> None:
+    """Compare engines on labelled texts: macro-F1, accuracy, calibration, with 95 % bootstrap intervals.
+
+    Labels: 1/0, positive/negative, pos/neg, 正面/负面 (or 好/差); rows of any other label are left out and counted.
+    """
+    from nlp.evaluation import compare, parse_labels
+    from nlp.sentiment import get_engine
+    from nlp.sentiment.adapting import adapted
+
+    settings = load_settings()
+    frame = read_csv(file, [text, label])
+    truth = parse_labels(frame[label].tolist())
+    known = [index for index, value in enumerate(truth) if value is not None]
+    if not known:
+        raise TextFileError(f"{file}: no row of column {label} holds 1/0, positive/negative, pos/neg or 正面/负面")
+    texts = [frame[text].iloc[index] for index in known]
+    candidates = {}
+    for name in filter(None, map(str.strip, engines.split(","))):
+        engine = get_engine(name, settings.models_dir)
+        candidates[name] = engine.score(texts)
+        if adapt and (changed := adapted(engine, texts)) is not engine:
+            candidates[f"{name} + adapt"] = changed.score(texts)
+    table = Table(box=None)
+    for heading in ("engine", "macro-F1", "accuracy", "ECE", "accuracy at 20 % abstained", "texts"):
+        table.add_column(heading, justify="left" if heading == "engine" else "right")
+    for name, figures in compare(candidates, [bool(truth[index]) for index in known], seed).items():
+        table.add_row(
+            name, *(str(figures[key]) for key in ("macro_f1", "accuracy", "ece", "accuracy_at_80")), f"{len(known):,}"
+        )
+    console.print(table)
+    if left_out := len(truth) - len(known):
+        console.print(f"{left_out:,} rows with another label were left out")
+
+
+def read_csv(file: Path, columns: list[str]) -> pd.DataFrame:
+    """All columns as text, missing ones as empty. Raises :class:`TextFileError` where a column is absent."""
+    import pandas as pd
+
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding=encoding)
+        except UnicodeDecodeError:
+            continue
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+            raise TextFileError(f"{file} is no CSV file: {error}") from error
+        if missing := [name for name in columns if name not in frame.columns]:
+            raise TextFileError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(frame.columns)}")
+        return frame
+    raise TextFileError(f"{file} is neither UTF-8 nor GB18030")
