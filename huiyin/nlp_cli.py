@@ -31,19 +31,22 @@ def score(
     out: Annotated[Path, typer.Option(help="Where the CSV with the judgements goes (UTF-8).", dir_okay=False)],
     engine: Annotated[str, typer.Option(help="default or snownlp; empty: as configured.")] = "",
     column: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
+    model: Annotated[
+        Path | None, typer.Option(help="For engine snownlp: what SnowNLP saved after training.", exists=True)
+    ] = None,
     adapt: Annotated[
         bool,
         typer.Option(help="Let the default engine adapt to these texts, if there are at least 500 different ones."),
     ] = True,
 ) -> None:
     """Judge each text: adds score (probability of positive), label, uncertain, intensity."""
-    from nlp.sentiment import get_engine
+    from nlp.scoring import sentiment_engine
     from nlp.sentiment.adapting import adapted
 
-    settings = load_settings()
+    settings = load_settings(**({"nlp": {"snownlp_model": model}} if model else {}))
     frame = read_csv(file, [column])
     texts = frame[column].tolist()
-    judge = get_engine(engine or settings.nlp.sentiment_engine, settings.models_dir)
+    judge = sentiment_engine(settings, engine)
     if adapt:
         judge = adapted(judge, texts)
     judged = judge.judge(texts)
@@ -58,6 +61,42 @@ def score(
         f"[green]✓[/] {len(frame):,} texts judged by {judge.version}: "
         + ", ".join(f"{name} {count:,}" for name, count in counts.items())
         + f"; uncertain {int(judged.uncertain.sum()):,}: {out}",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def aspects(
+    file: CsvFile,
+    out: Annotated[Path, typer.Option(help="Where the CSV with the aspects goes (UTF-8).", dir_okay=False)],
+    column: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
+    engine: Annotated[
+        str, typer.Option(help="Sentiment engine that judges where the word lists are silent; empty: none.")
+    ] = "",
+) -> None:
+    """What each text praises (+), blames (-) or only names (0), and how the customer feels.
+
+    Adds aspects, emotions and urgency (codes joined by ;), strengths (0…1 by feeling) and reasons (the words that
+    decided). The word lists are aspects.csv, judging_words.csv and feelings.csv in nlp/aspects/data; files of these
+    names in the folder of business rules take their place.
+    """
+    from nlp.aspects import AspectExtractor, EmotionDetector, taxonomy_of
+    from nlp.aspects.table import describe
+    from nlp.sentiment import get_engine
+
+    settings = load_settings()
+    frame = read_csv(file, [column])
+    taxonomy = taxonomy_of(settings)
+    extractor = AspectExtractor(taxonomy, get_engine(engine, settings.models_dir) if engine else None)
+    described = describe(frame[column].tolist(), extractor, EmotionDetector(taxonomy), taxonomy.names())
+    for name, values in described.items():
+        frame[name] = values
+    out.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(out, index=False)
+    console.print(
+        f"[green]✓[/] {len(frame):,} texts by {extractor.version}: {int((frame['aspects'] != '').sum()):,} speak of"
+        f" an aspect, {int((frame['emotions'] != '').sum()):,} show an emotion,"
+        f" {int((frame['urgency'] != '').sum()):,} are urgent: {out}",
         soft_wrap=True,
     )
 
@@ -77,7 +116,7 @@ def evaluate(
     Labels: 1/0, positive/negative, pos/neg, 正面/负面 (or 好/差); rows of any other label are left out and counted.
     """
     from nlp.evaluation import compare, parse_labels
-    from nlp.sentiment import get_engine
+    from nlp.scoring import sentiment_engine
     from nlp.sentiment.adapting import adapted
 
     settings = load_settings()
@@ -89,7 +128,7 @@ def evaluate(
     texts = [frame[text].iloc[index] for index in known]
     candidates = {}
     for name in filter(None, map(str.strip, engines.split(","))):
-        engine = get_engine(name, settings.models_dir)
+        engine = sentiment_engine(settings, name)
         candidates[name] = engine.score(texts)
         if adapt and (changed := adapted(engine, texts)) is not engine:
             candidates[f"{name} + adapt"] = changed.score(texts)

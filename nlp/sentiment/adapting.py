@@ -25,7 +25,7 @@ ENOUGH_TEXTS = 500
 MOST_TEXTS = 30_000
 """Of more texts a sample is learnt from, chosen by hash."""
 ROUNDS = 3
-SPREAD = 2.0
+SPREAD = 4.0
 LEFT_OUT = 0.3
 """Share of the texts, those nearest to a coin toss, that a round doesn't learn from."""
 

