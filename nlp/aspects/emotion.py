@@ -59,9 +59,9 @@ class EmotionDetector:
             for kind in KINDS
         ]
         self._unless = {words: re.compile(any_of(words.unless)) for words in taxonomy.feelings if words.unless}
-        negators = any_of(taxonomy.judging["negator"])
+        negators = taxonomy.judging["negator"]
         # A negator right before takes a feeling back: 不生气了, 别担心.
-        self._negated = re.compile(f"{negators}[要用必会很太再让人被令]{{0,3}}$") if negators else None
+        self._negated = re.compile(f"{any_of(negators)}[要用必会很太再让人被令]{{0,3}}$") if negators else None
 
     def predict(self, texts: Sequence[str]) -> list[list[Feeling]]:
         """The feelings of each text, strongest first, by name where equally strong."""

@@ -136,7 +136,7 @@ class AspectExtractor:
             asked = _is_unreal(clause) and not roles & {"reproach", "doubt", "irony"}
             for judgement in judgements:
                 for aspect, sign in judgement.signs.items():
-                    if sign > 0 and clause.sentence == ironic_sentence:
+                    if sign > 0 and (clause.sentence == ironic_sentence or "reproach" in roles):
                         sign = -1
                     if sign > 0 and asked:
                         reading.named.append(_Place(judgement.hit, aspect, True))

@@ -52,7 +52,10 @@ class WordFinder(Generic[Meaning]):
         for phrase in ignored:
             phrases.setdefault(phrase.lower(), [])
         self._meanings = {phrase: tuple(meanings) for phrase, meanings in phrases.items()}
-        self._phrases = re.compile(any_of(self._meanings)) if phrases else None
+        lengths: dict[str, set[int]] = {}
+        for phrase in phrases:
+            lengths.setdefault(phrase[0], set()).add(len(phrase))
+        self._lengths = {first: sorted(known, reverse=True) for first, known in lengths.items()}
         # Most texts have no part of most patterns: looked up by a character, they cost nothing.
         self._gapped: dict[str, list[tuple[str, re.Pattern[str], tuple[Meaning, ...]]]] = {}
         for pattern, gapped_meanings in gapped.items():
@@ -64,11 +67,16 @@ class WordFinder(Generic[Meaning]):
     def find(self, text: str) -> list[Hit[Meaning]]:
         """The hits in the order of the text, longer ones first; those with a gap may have others inside."""
         hits: list[Hit[Meaning]] = []
-        if self._phrases is not None:
-            hits += [
-                Hit(match.start(), match.end(), match.group(), self._meanings[match.group()])
-                for match in self._phrases.finditer(text)
-            ]
+        place = 0
+        while place < len(text):
+            for length in self._lengths.get(text[place], ()):
+                phrase = text[place : place + length]
+                if phrase in self._meanings:
+                    hits.append(Hit(place, place + len(phrase), phrase, self._meanings[phrase]))
+                    place += len(phrase)
+                    break
+            else:
+                place += 1
         for character in set(text):
             for literal, expression, meanings in self._gapped.get(character, ()):
                 if literal in text:
@@ -89,31 +97,8 @@ def check(pattern: str) -> None:
 
 
 def any_of(phrases: Iterable[str]) -> str:
-    """A regular expression for the longest of the phrases that begins here, as a tree, so that thousands stay fast."""
-    tree: _Tree = _Tree()
-    for phrase in phrases:
-        node = tree
-        for character in phrase:
-            node = node.branches.setdefault(character, _Tree())
-        node.ends = True
-    return tree.expression()
-
-
-class _Tree:
-    def __init__(self) -> None:
-        self.branches: dict[str, _Tree] = {}
-        self.ends = False
-
-    def expression(self) -> str:
-        if not self.branches:
-            return ""
-        # Whole phrases side by side become a set of characters, which is matched at once.
-        leaves = [character for character, node in self.branches.items() if not node.branches]
-        parts = [re.escape(character) + node.expression() for character, node in self.branches.items() if node.branches]
-        if leaves:
-            parts.append(f"[{''.join(map(re.escape, leaves))}]")
-        whole = parts[0] if len(parts) == 1 and not self.ends else f"(?:{'|'.join(parts)})"
-        return f"{whole}?" if self.ends else whole
+    """A regular expression for the longest of the phrases that begins here."""
+    return f"(?:{'|'.join(map(re.escape, sorted(phrases, key=len, reverse=True)))})"
 
 
 def _expression(pattern: str) -> str:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +64,8 @@ def feelings(text: str) -> dict[str, float]:
         ("质量不能说不好", "quality+"),
         ("谁敢说你们服务不好", "attitude+"),
         ("这也叫售后服务?", "attitude-"),
+        ("难道这就叫质量好", "quality-"),
+        ("难道坏了就不管", "quality- attitude-"),
         ("希望问题圆满解决", "resolution0"),
         ("什么时候能修好", "repair0"),
         ("安装和维修都很好", "installation+ repair+"),
@@ -185,6 +190,23 @@ def test_the_longest_phrase_that_begins_first_wins(text: str) -> None:
 @pytest.mark.parametrize("text", ["等了三天", "等了2个多月", "等了半个小时", "等了好几个星期"])
 def test_lengths_of_time_are_found_however_written(text: str) -> None:
     assert [hit.text for hit in WordFinder([("等了<多久>", 1)]).find(text)] == [text]
+
+
+def test_the_command_adds_columns_to_any_csv(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("id,text\n1,客服态度挺好就是解决不了问题\n2,插座漏电太吓人\n3,\n", "utf-8")
+    command = ["-m", "huiyin.cli", "nlp", "aspects", str(source), "--out", str(out)]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    with out.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert (rows[0]["aspects"], rows[0]["reasons"]) == (
+        "attitude+;resolution-",
+        "服务态度+（挺好）；问题解决-（解决不了）",
+    )
+    assert (rows[1]["emotions"], rows[1]["urgency"]) == ("anxiety", "safety")
+    assert rows[1]["strengths"] == "anxiety:0.9;safety:0.8"
+    assert rows[2]["aspects"] == rows[2]["emotions"] == rows[2]["reasons"] == ""
 
 
 def test_both_hand_written_sets_hold_known_codes_and_no_sentence_twice() -> None:
