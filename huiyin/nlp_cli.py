@@ -88,7 +88,7 @@ def aspects(
     frame = read_csv(file, [column])
     taxonomy = taxonomy_of(settings)
     extractor = AspectExtractor(taxonomy, get_engine(engine, settings.models_dir) if engine else None)
-    described = describe(frame[column].tolist(), extractor, EmotionDetector(taxonomy), taxonomy.names())
+    described = describe(frame[column].tolist(), extractor, EmotionDetector(taxonomy), taxonomy)
     for name, values in described.items():
         frame[name] = values
     out.parent.mkdir(parents=True, exist_ok=True)

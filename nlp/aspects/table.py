@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from nlp.aspects.emotion import EmotionModel, Feeling
 from nlp.aspects.extractor import AspectModel, AspectOpinion
+from nlp.aspects.taxonomy import Taxonomy
 
 SIGNS = {"positive": "+", "negative": "-", "neutral": "0"}
 
 
 def describe(
-    texts: Sequence[str], aspects: AspectModel, emotions: EmotionModel, names: Mapping[str, str]
+    texts: Sequence[str], aspects: AspectModel, emotions: EmotionModel, taxonomy: Taxonomy
 ) -> dict[str, list[str]]:
     """Columns by name, each as long as ``texts``.
 
     ``aspects`` (``attitude+;resolution-``), ``emotions`` and ``urgency`` (codes, strongest first), ``strengths``
-    (``anger:0.9``) and ``reasons``: the words that decided, in the words of ``names``.
+    (``anger:0.9``) and ``reasons``: the words that decided, with the names of the taxonomy.
     """
+    names, feeling_names = taxonomy.aspect_names(), taxonomy.feeling_names()
     opinions, feelings = aspects.predict(texts), emotions.predict(texts)
     return {
         "aspects": [";".join(opinion.aspect + SIGNS[opinion.polarity] for opinion in said) for said in opinions],
@@ -25,7 +27,9 @@ def describe(
         "urgency": [_codes(said, "urgency") for said in feelings],
         "strengths": [";".join(f"{feeling.feeling}:{feeling.strength}" for feeling in said) for said in feelings],
         "reasons": [
-            "；".join([_opinion(opinion, names) for opinion in said] + [_feeling(feeling, names) for feeling in felt])
+            "；".join(
+                [_opinion(opinion, names) for opinion in said] + [_feeling(feeling, feeling_names) for feeling in felt]
+            )
             for said, felt in zip(opinions, feelings, strict=True)
         ],
     }

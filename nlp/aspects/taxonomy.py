@@ -73,11 +73,13 @@ class Taxonomy:
     feelings: tuple[FeelingWords, ...]
     version: str
 
-    def names(self) -> dict[str, str]:
-        """Chinese names of aspects and feelings by their codes."""
-        return {aspect.code: aspect.name_zh for aspect in self.aspects} | {
-            words.feeling: words.name_zh for words in self.feelings
-        }
+    def aspect_names(self) -> dict[str, str]:
+        """Chinese names of the aspects by code."""
+        return {aspect.code: aspect.name_zh for aspect in self.aspects}
+
+    def feeling_names(self) -> dict[str, str]:
+        """Chinese names of emotions and urgencies by code, which may be the code of an aspect, too."""
+        return {words.feeling: words.name_zh for words in self.feelings}
 
 
 @cache

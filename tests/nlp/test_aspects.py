@@ -205,6 +205,7 @@ def test_the_command_adds_columns_to_any_csv(tmp_path: Path) -> None:
         "服务态度+（挺好）；问题解决-（解决不了）",
     )
     assert (rows[1]["emotions"], rows[1]["urgency"]) == ("anxiety", "safety")
+    assert rows[1]["reasons"] == "使用安全-（漏电）；焦虑（吓人）；人身安全（漏电）"
     assert rows[1]["strengths"] == "anxiety:0.9;safety:0.8"
     assert rows[2]["aspects"] == rows[2]["emotions"] == rows[2]["reasons"] == ""
 
