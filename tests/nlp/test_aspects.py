@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from huiyin.cli import app
 from huiyin.config import Settings
 from nlp.aspects import (
     AspectExtractor,
@@ -195,8 +195,8 @@ def test_lengths_of_time_are_found_however_written(text: str) -> None:
 def test_the_command_adds_columns_to_any_csv(tmp_path: Path) -> None:
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("id,text\n1,客服态度挺好就是解决不了问题\n2,插座漏电太吓人\n3,\n", "utf-8")
-    command = ["-m", "huiyin.cli", "nlp", "aspects", str(source), "--out", str(out)]
-    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    result = CliRunner().invoke(app, ["nlp", "aspects", str(source), "--out", str(out)])
+    assert result.exit_code == 0, result.output
     with out.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == ["1", "2", "3"]
