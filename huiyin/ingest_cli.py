@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from huiyin.config import load_settings
+from huiyin.local_time import local_minute
 
 if TYPE_CHECKING:  # every command of `huiyin` imports this module; those that need no warehouse shouldn't wait
     from ingest.quarantine import StillBad
@@ -53,16 +54,19 @@ def list_(
     if not reasons:
         console.print("Nothing waits in quarantine.")
         return
-    _print_table(f"Quarantine: {sum(row['waiting'] for row in reasons):,} rows wait", reasons)
-    table = [
-        {
-            "id": row["quarantine_id"][:_SHORT_ID], "source": row["source"], "entity": row["entity"],
-            "key": shown_key(row), "rule": row["rule"], "field": row["field"], "value": row["value"],
-            "fixed": ", ".join(row["fixed_fields"]), "from": _place(row),
-        }
-        for row in rows
-    ]  # fmt: skip
-    _print_table(f"The newest {len(table)}", table)
+    # Line by line: columns would tear ids and remedies apart.
+    console.print(f"[bold]{sum(row['waiting'] for row in reasons):,} rows wait[/]")
+    for reason in reasons:
+        about = f"{reason['source']} · {reason['entity']}: {_fault(reason)}"
+        console.print(f"  {reason['waiting']:,} × [bold]{escape(about)}[/] [dim]since {_shown(reason['since_at'])}[/]")
+        console.print(f"    → {escape(reason['remedy'])}", highlight=False)
+    console.print(f"[bold]The newest {len(rows):,}[/]")
+    for row in rows:
+        value = "" if row["value"] is None else f" {row['value']}"
+        fixed = f"; put right: {', '.join(row['fixed_fields'])}" if row["fixed_fields"] else ""
+        what = f"{row['source']} · {row['entity']} {shown_key(row)}".rstrip() + f": {_fault(row)}{value}{fixed}"
+        console.print(f"  [bold]{row['quarantine_id'][:_SHORT_ID]}[/] {escape(what)}", highlight=False)
+        console.print(f"    [dim]{escape(_place(row))}[/]", highlight=False)
     console.print("`huiyin quarantine show ID`, then `fix ID field=value …`, then `replay`.", style="dim")
 
 
@@ -195,6 +199,10 @@ def _told(row: StillBad) -> str:
     return escape(f"{row.entity}: {row.rule}{f' of {row.field}' if row.field else ''}: {row.remedy}")
 
 
+def _fault(row: Mapping[str, Any]) -> str:
+    return f"{row['rule']} of {row['field']}" if row["field"] else str(row["rule"])
+
+
 def _place(row: Mapping[str, Any]) -> str:
     number = f", row {row['row_number']:,}" if row["row_number"] is not None else ""
     return f"{row['origin']}{number}"
@@ -217,7 +225,7 @@ def _shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return local_minute(value, load_settings().timezone)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from conftest import TICKET_HEADER, Company
+from rich.console import Console
 
+from huiyin.status import tables
 from ingest.balance import check_balance
 from ingest.calendar import calendar_days, load_calendar
 from ingest.connectors.delivery import utc_now
@@ -276,3 +278,24 @@ def test_alerts_that_closed_long_ago_are_forgotten(duckdb_company: Company) -> N
         warehouse.execute("update raw.operator_alerts set closed_at = closed_at - interval '401 days'")
         settle(warehouse, [], lambda key: True)
         assert warehouse.rows("select * from raw.operator_alerts") == []
+
+
+def test_status_tells_each_trouble_once_and_whole_in_100_columns(company: Company) -> None:
+    company.declare_files({"entity": "tickets", "path": "{date}.csv"}, name="the_service_desk_of_the_north")
+    company.write("2025-06-01.csv", TICKET_HEADER + "T1,C1,phone,标题,漏水,2025-06-01 09:00,high\n")
+    company.load("the_service_desk_of_the_north")
+    company.write("2025-06-02.csv", "ticket_id,channel\nT2,phone\n")
+    for attempt in ("b2", "b3"):
+        with pytest.raises(SourceError):
+            company.load("the_service_desk_of_the_north", batch_id=attempt)
+        assess(company.settings, local("2025-06-03 02:00"))
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        for part in tables(company.settings):
+            console.print(part)
+    shown = capture.get()
+    assert shown.count("source/the_service_desk_of_the_north/delivery") == 1
+    row = next(line for line in shown.splitlines() if line.startswith(" the_service_desk_of_the_north "))
+    assert row.split()[1:3] == ["tickets", "failing"] and "2025-06-01 09:00" in row
+    flowing = " ".join(shown.split())
+    assert "without which its rows can't be loaded; have it delivered as before" in flowing
