@@ -89,7 +89,13 @@ def run_pipeline(settings: Settings, interval: Interval, progress: Progress | No
     """
     load_sources(settings)
     log = settings.var_dir / "logs" / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        raise RunError(
+            f"{settings.var_dir} can't be written ({error.strerror}); free room or rights there, or set HUIYIN_VAR"
+        ) from error
     report = PipelineReport(settings, log)
     bar = progress.add_task("starting Airflow", total=None) if progress else None
     request = {

@@ -102,6 +102,19 @@ def test_a_run_without_sources_says_where_to_begin(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_run_in_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "sources.yml").write_text(
+        "sources:\n  - {name: desk, domain: tickets, kind: files, tables: [{entity: tickets, path: 'desk.csv'}]}\n",
+        encoding="utf-8",
+    )
+    var = tmp_path / "var"
+    var.write_text("a file where the folder should be", encoding="utf-8")
+    ended = huiyin("--sources", str(tmp_path / "sources.yml"), "run", var=var)
+    assert ended.returncode == 1
+    assert f"{var} can't be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_bad_row_is_seen_put_right_and_loaded_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "sources.yml").write_text(
         "company: x\nsources:\n"
