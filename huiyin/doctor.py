@@ -21,6 +21,7 @@ from huiyin.config import Settings
 from huiyin.errors import HuiyinError
 from ingest.connectors.base import reader_of
 from ingest.errors import SourceError
+from ingest.rotation import key_fault
 from ingest.sources import DECISIONS, AnySource, SourcesFile, load_sources
 from warehouse import open_warehouse
 
@@ -134,7 +135,10 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     try:
         with open_warehouse(settings, read_only=True, lock_wait_seconds=2) as warehouse:
             tables = warehouse.rows("select count(*) as n from information_schema.tables")[0]["n"]
+            fault = key_fault(warehouse, settings)
         yield Finding("warehouse", "ok", f"{settings.dialect}, {tables} tables and views")
+        if fault:
+            yield Finding("mask key", "error", *fault)
     except HuiyinError as error:
         yield Finding("warehouse", "error", str(error), "stop what holds it, or check HUIYIN_WAREHOUSE")
 

@@ -27,6 +27,11 @@ _MAPPING = pa.schema([pa.field("old_value", pa.string(), nullable=False), pa.fie
 _MAPPING_TABLE = "mask_key_mapping"
 # Pairs of pseudonyms whose smaller one stands first.
 _PAIRS = ("identity_edges", "identity_decisions")
+_ANOTHER_KEY = "the mask key isn't the one that this warehouse was masked with"
+_ANOTHER_KEY_REMEDY = (
+    "put back the old var/mask.key or HUIYIN_MASK_KEY, or finish a rotation with `huiyin mask-key rotate`; if the old"
+    " key is lost for good, move the warehouse and the inbox away and load everything again"
+)
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,20 @@ def check_key(warehouse: Warehouse, masker: Masker) -> None:
                 warehouse.append("raw", "mask_key", _row(masker.fingerprint))
                 return
     if known != masker.fingerprint:
-        raise SourceError(
-            "the mask key isn't the one that this warehouse was masked with: put back the old var/mask.key or"
-            " HUIYIN_MASK_KEY, or finish a rotation with `huiyin mask-key rotate`"
-        )
+        raise SourceError(f"{_ANOTHER_KEY}: {_ANOTHER_KEY_REMEDY}")
+
+
+def key_fault(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
+    """What is wrong with the key that the next load would use, and the remedy; reads only, makes no key."""
+    known = _fingerprint_of(warehouse) if warehouse.has_table("raw", "mask_key") else None
+    if known is None:
+        return None
+    if not settings.mask_key.strip() and not key_file(settings).exists():
+        return f"{key_file(settings)} is gone", _ANOTHER_KEY_REMEDY
+    try:
+        return None if fingerprint(read_keys(settings)) == known else (_ANOTHER_KEY, _ANOTHER_KEY_REMEDY)
+    except SourceError as error:
+        return str(error), "nothing can be loaded before"
 
 
 def rotate(settings: Settings) -> RotationReport:

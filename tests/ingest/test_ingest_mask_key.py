@@ -20,7 +20,7 @@ from ingest.connectors.webhook.inbox import Inbox
 from ingest.errors import SourceError
 from ingest.mask_key import Rotation, key_file, next_file, read_keys
 from ingest.masking import Masker, load_masker
-from ingest.rotation import check_key, rotate
+from ingest.rotation import check_key, key_fault, rotate
 from ingest.tables import ensure_tables
 from warehouse.connection import Warehouse, open_warehouse
 
@@ -203,3 +203,18 @@ def test_a_csv_file_is_masked_on_the_command_line(tmp_path: Path, monkeypatch: p
     missing = CliRunner().invoke(app, ["mask", str(given_file), "--column", "正文", "--out", str(tmp_path / "no.csv")])
     assert "no column 正文" in str(missing.exception)
     assert not (tmp_path / "no.csv").exists()
+
+
+def test_a_key_that_is_gone_is_told_and_none_is_made_in_its_place(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path)
+    with open_warehouse(settings) as warehouse:
+        assert key_fault(warehouse, settings) is None, "a new warehouse waits for its first key"
+        ensure_tables(warehouse)
+        check_key(warehouse, load_masker(settings))
+        assert key_fault(warehouse, settings) is None
+        key_file(settings).unlink()
+        fault = key_fault(warehouse, settings)
+        assert fault is not None and "is gone" in fault[0] and "put back" in fault[1]
+        assert not key_file(settings).exists()
+        other = key_fault(warehouse, Settings(var=tmp_path, mask_key="another"))
+        assert other is not None and "isn't the one" in other[0]
