@@ -38,7 +38,7 @@ _NUMBER = (
 _EARLIEST, _LATEST = np.datetime64("1970-01-01", "us"), np.datetime64("2100-01-01", "us")
 _LAST_OF_HOUR = np.timedelta64(3_600_000_000 - 1, "us")
 _KIND_REMEDIES = {
-    "instant": "write YYYY-MM-DD HH:MM:SS, with +08:00 where the zone differs, or name its `formats`",
+    "instant": "write YYYY-MM-DD HH:MM:SS (1970 to 2099), with +08:00 where the zone differs, or name its `formats`",
     "date": "write YYYY-MM-DD, or name its `formats`",
     "number": "write digits with a decimal point",
     "integer": "write a whole number",

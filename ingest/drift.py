@@ -30,6 +30,7 @@ from ingest.contract import Entity
 from ingest.errors import SourceError
 from ingest.personal import mask_text
 from ingest.tables import DRIFT, DRIFT_KEY, SOURCE_COLUMNS, SOURCE_COLUMNS_KEY
+from ingest.usual_names import COLUMNS
 from warehouse.connection import Warehouse
 
 Kind = Literal["new_column", "missing_column", "retyped_column", "new_value"]
@@ -212,13 +213,19 @@ class Watch:
         share = known.rows_filled / (known.rows_seen + 1)
         return share >= USUAL_SHARE and (1 - share) ** delivery.rows.num_rows <= ABSENCE_ODDS
 
+    def _named(self, column: str) -> str:
+        """A column for people: a field that the mapping leaves open may have been recognised by another name."""
+        is_open = column in COLUMNS.get(self.entity.name, {}) and column not in self.mapping.columns.values()
+        return f"{column} (or one of its usual names)" if is_open else column
+
     def _refuse(self, origin: str, missing: set[str], new: Sequence[str]) -> None:
         required = {f.name for f in self.entity.fields if f.required or f.name in self.entity.key}
         vital = sorted(c for c in missing if c in self._uses.decisive or required & self._uses.fields.get(c, set()))
         if vital:
             self._refuses, self._missing = True, dict.fromkeys(vital, 0)
+            named = ", ".join(map(self._named, vital))
             raise SourceError(
-                f"{origin} no longer has the column(s) {', '.join(vital)}, without which its rows can't be loaded;"
+                f"{origin} no longer has the column(s) {named}, without which its rows can't be loaded;"
                 " have it delivered as before, or name the new column in the table's mapping"
             )
         if self.policy == "freeze" and (missing or new):
@@ -324,7 +331,7 @@ class Watch:
         for name, number in self._missing.items():
             fields = ", ".join(sorted(self._uses.fields.get(name, ())))
             yield _Finding(
-                "missing_column", name, f"{self.origin} no longer has the column {name}",
+                "missing_column", name, f"{self.origin} no longer has the column {self._named(name)}",
                 refused if has_failed else f"{fields or 'its field'} keeps what was loaded before",
                 "have it delivered again, name its new column under `columns`, or leave the field empty by"
                 ' `columns: {field: ""}`', number,

@@ -203,4 +203,6 @@ def _faults(error: ValidationError, content: dict[str, Any]) -> Iterator[str]:
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = "no such key; correct its spelling or remove it"
+        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            message = f"kind: must be one of {', '.join(KINDS)}"
         yield f"{' '.join(place) or '(file)'}: {message}"

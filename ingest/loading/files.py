@@ -25,7 +25,7 @@ from ingest.loading.writer import TableWriter
 from warehouse.connection import Warehouse
 
 _BAD_FILES_NAMED = 3
-_DAYS_NAMED = 5
+_NAMED = 5
 # DuckDB holds what a transaction writes in memory: about 70 MB a million rows.
 ROWS_PER_TRANSACTION = 1_000_000
 # Seconds that a file's time of change may count; it then fits into the day of its name.
@@ -49,6 +49,7 @@ class _FileLoad:
         self._started = time.monotonic()
         self._state: list[dict[str, object]] = []
         self._skipped = 0
+        self._without_header: list[str] = []
 
     def run(self) -> LoadReport:
         portions, is_done = self._all_portions(), False
@@ -66,6 +67,7 @@ class _FileLoad:
             rows += portion.prepared.rows.num_rows
             if rows >= ROWS_PER_TRANSACTION:
                 return False
+        self._warn_of_files_without_header()
         self._writer.finish(self._warehouse, is_complete=True)
         write_state(self._warehouse, self._state)
         return True
@@ -89,6 +91,8 @@ class _FileLoad:
 
     def _portions(self, file: files.FoundFile) -> Iterator[Portion]:
         for delivery in files.read_file(file, self._table, file.origin):
+            if delivery.fixed_columns and not delivery.rows.num_columns:
+                self._without_header.append(file.origin)
             yield from self._stage.add(self._ordered(delivery, file))
 
     def _ordered(self, delivery: Delivery, file: files.FoundFile) -> Delivery:
@@ -124,14 +128,27 @@ class _FileLoad:
                 continue
             yield file
 
+    def _warn_of_files_without_header(self) -> None:
+        """A day on which nothing happened still has a header; a file without one is rather a delivery that broke."""
+        if self._without_header:
+            self._writer.warnings.append(
+                f"{len(self._without_header)} file(s) hold nothing, not even a header: {_some(self._without_header)};"
+                " have them delivered again if rows were expected"
+            )
+
     def _warn_of_missing_days(self, found: set[date]) -> None:
         interval = self._plan.load.interval
         if "{date}" not in self._table.path or interval.from_on is None or interval.to_on is None:
             return
         unit, missing = missing_days(self._table.expected_days, found, interval)
         if missing:
-            named = ", ".join(missing[:_DAYS_NAMED]) + (" …" if len(missing) > _DAYS_NAMED else "")
-            self._writer.warnings.append(f"no file for {len(missing)} {unit}(s) of {self._plan.origin}: {named}")
+            self._writer.warnings.append(
+                f"no file for {len(missing)} {unit}(s) of {self._plan.origin}: {_some(missing)}"
+            )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 
 def missing_days(expected: str, found: set[date], interval: Interval) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ import json
 from datetime import date
 
 import pytest
-from conftest import Company
+from conftest import TICKET_HEADER, Company
 
 from huiyin.interval import Interval
 from ingest.errors import SourceError
@@ -76,3 +76,14 @@ def test_of_monthly_files_whole_months_are_missed() -> None:
     interval = Interval(date(2025, 1, 15), date(2025, 5, 1))
     assert missing_days("monthly", {date(2025, 2, 28)}, interval) == ("month", ["2025-03", "2025-04"])
     assert missing_days("monthly", set(), Interval(date(2025, 4, 20), date(2025, 4, 28))) == ("month", [])
+
+
+def test_a_file_without_even_a_header_is_told_but_a_day_without_rows_is_not(duckdb_company: Company) -> None:
+    company = duckdb_company
+    company.declare_files({"entity": "tickets", "path": "{date}.csv"})
+    company.write("2025-01-01.csv", TICKET_HEADER)
+    company.write("2025-01-02.csv", "")
+    (report,) = company.load()
+    assert [warning for warning in report.warnings if "header" in warning] == [
+        "1 file(s) hold nothing, not even a header: 2025-01-02.csv; have them delivered again if rows were expected"
+    ]

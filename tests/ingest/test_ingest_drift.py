@@ -109,7 +109,7 @@ def test_a_missing_column_that_rows_cannot_do_without_fails_the_table(duckdb_com
     with pytest.raises(SourceError, match=r"no longer has the column.*类型, without which"):
         company.load(batch_id="b2")
     day(company, 2, "channel,created_at,正文,级别,类型", "phone,2025-01-02 09:00,漏水,high,工单")
-    with pytest.raises(SourceError, match=r"no longer has the column.*ticket_id, without which"):
+    with pytest.raises(SourceError, match=r"no longer has the column.*ticket_id.*, without which"):
         company.load(batch_id="b3")
     assert company.rows("select count(*) as n from raw.tickets") == [{"n": 1}]
     assert ("missing_column", "类型") in open_drift(company)

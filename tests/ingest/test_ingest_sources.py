@@ -57,7 +57,7 @@ def _load(tmp_path: Path, text: str) -> object:
         ("path: tickets", "encoding: gbk2\n        path: tickets", "no encoding 'gbk2'"),
         ("name: desk", "name: decisions", "are built in; choose another"),
         ("name: desk", "name: My Desk", "name: String should match"),
-        ("kind: files", "kind: ftp", "does not match any of the expected tags: 'files', 'mailbox'"),
+        ("kind: files", "kind: ftp", r"#1 \(desk\): kind: must be one of files, mailbox"),
         ("kind: files", "kind: files\n    kind: sql", "the key 'kind' stands twice"),
         ("sources:", "sources: [", "is not valid YAML"),
     ],
