@@ -213,17 +213,18 @@ class Watch:
         share = known.rows_filled / (known.rows_seen + 1)
         return share >= USUAL_SHARE and (1 - share) ** delivery.rows.num_rows <= ABSENCE_ODDS
 
-    def _named(self, column: str) -> str:
-        """A column for people: a field that the mapping leaves open may have been recognised by another name."""
-        is_open = column in COLUMNS.get(self.entity.name, {}) and column not in self.mapping.columns.values()
-        return f"{column} (or one of its usual names)" if is_open else column
+    def _named(self, columns: Sequence[str]) -> str:
+        """Columns for people: a field that the mapping leaves open may have been recognised by another name."""
+        known, mapped = COLUMNS.get(self.entity.name, {}), self.mapping.columns.values()
+        is_open = any(column in known and column not in mapped for column in columns)
+        return ", ".join(columns) + (" (by this or a usual name)" if is_open else "")
 
     def _refuse(self, origin: str, missing: set[str], new: Sequence[str]) -> None:
         required = {f.name for f in self.entity.fields if f.required or f.name in self.entity.key}
         vital = sorted(c for c in missing if c in self._uses.decisive or required & self._uses.fields.get(c, set()))
         if vital:
             self._refuses, self._missing = True, dict.fromkeys(vital, 0)
-            named = ", ".join(map(self._named, vital))
+            named = self._named(vital)
             raise SourceError(
                 f"{origin} no longer has the column(s) {named}, without which its rows can't be loaded;"
                 " have it delivered as before, or name the new column in the table's mapping"
@@ -331,7 +332,7 @@ class Watch:
         for name, number in self._missing.items():
             fields = ", ".join(sorted(self._uses.fields.get(name, ())))
             yield _Finding(
-                "missing_column", name, f"{self.origin} no longer has the column {self._named(name)}",
+                "missing_column", name, f"{self.origin} no longer has the column {self._named([name])}",
                 refused if has_failed else f"{fields or 'its field'} keeps what was loaded before",
                 "have it delivered again, name its new column under `columns`, or leave the field empty by"
                 ' `columns: {field: ""}`', number,
