@@ -26,6 +26,7 @@ from huiyin.mask_cli import mask
 from huiyin.nlp_cli import app as nlp_app
 from huiyin.nlp_cli import evaluate
 from huiyin.sources_cli import app as sources_app
+from huiyin.topics_cli import app as topics_app
 from improvement.cli import app as cards_app
 
 console = Console()
@@ -46,6 +47,9 @@ app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contr
 app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
 app.add_typer(identity_app, name="identity", help="Who is who among customers: list, show, review, link, separate.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+app.add_typer(
+    topics_app, name="topics", help="Topics 主题: of any CSV file (fit, assign); your own (list, rename, merge, split)."
+)
 app.add_typer(nlp_app, name="nlp", help="The language part on any CSV file 文本理解.")
 app.add_typer(mask_key_app, name="mask-key", help="Look after the key of the pseudonyms 脱敏密钥.")
 

@@ -1,11 +1,11 @@
-"""Topics with permanent ids: found by BERTopic, named in a registry, assigned by the nearest centroid.
+"""Topics with permanent ids: found once, named in a registry, assigned by the nearest centroid.
 
-A fit discovers topics; the daily assignment only compares with centroids; a weekly refit discovers anew and hands
-each new topic the id of the old one it continues.
+The first fit discovers topics; the daily assignment only compares with centroids; each week new topics are born from
+what fits none, and each month all topics follow their texts, split, merge and end under the ids they have.
 """
 
+from nlp.topics.learning import RefitReport
 from nlp.topics.lifecycle import (
-    RefitReport,
     assign_chunk,
     current_version,
     ensure_model,

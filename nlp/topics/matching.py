@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlp.embed import Vectors, unit
-from nlp.topics.cluster import Labels
+from nlp.topics.communities import Labels
 
 LEAST_LIKENESS = 0.4
 """Mean of centroid cosine and document overlap that two topics need to count as one."""

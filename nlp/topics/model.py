@@ -11,10 +11,10 @@ import numpy as np
 
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
-from nlp.embed import Embedder, TfidfEmbedder, sentence_embedder
+from nlp.embed import Embedder, TfidfEmbedder, Vectors, sentence_embedder
 from nlp.files import replacing
-from nlp.topics.cluster import Labels
-from nlp.topics.discovery import Centroids
+from nlp.topics.centroids import Centroids
+from nlp.topics.communities import Labels
 
 
 class TopicModelError(HuiyinError):
@@ -23,12 +23,17 @@ class TopicModelError(HuiyinError):
 
 @dataclass(frozen=True)
 class TopicModel:
-    """Assigns texts. ``topic_ids`` names the rows of ``centroids``."""
+    """Assigns texts. ``topic_ids`` names the rows of ``centroids``; several rows of one id are what people merged.
+
+    Retired topics keep their directions, so that one that comes back is known again.
+    """
 
     topic_ids: Labels
     centroids: Centroids
     embedder: Embedder
     manifest: dict[str, Any]
+    retired_ids: Labels
+    retired_means: Vectors
 
     def save(self, folder: Path) -> None:
         """Write all files; the registry makes the model current afterwards, so no reader sees it half-written."""
@@ -39,8 +44,11 @@ class TopicModel:
                 beside,
                 topic_ids=self.topic_ids,
                 middle=self.centroids.middle,
-                directions=self.centroids.directions,
+                means=self.centroids.means,
                 minimum=self.centroids.minimum,
+                spread=self.centroids.spread,
+                retired_ids=self.retired_ids,
+                retired_means=self.retired_means,
             )
         with replacing(folder / "manifest.json") as beside:
             beside.write_text(json.dumps(self.manifest, ensure_ascii=False, indent=1), "utf-8")
@@ -51,8 +59,10 @@ class TopicModel:
         try:
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
             with np.load(folder / "centroids.npz", allow_pickle=False) as stored:
+                centroids = Centroids(stored["middle"], stored["means"], stored["minimum"], stored["spread"])
                 topic_ids = stored["topic_ids"]
-                centroids = Centroids(stored["middle"], stored["directions"], stored["minimum"])
+                retired_ids = stored["retired_ids"]
+                retired_means = stored["retired_means"]
             embedder = (
                 TfidfEmbedder.load(folder / "embedder.npz")
                 if manifest["embedder"] == "tfidf"
@@ -68,4 +78,4 @@ class TopicModel:
                 f"topic model {folder.name} was fitted with embedder {manifest['embedder_version']}, installed is"
                 f" {embedder.version}; run the DAG `learning` to refit"
             )
-        return cls(topic_ids, centroids, embedder, manifest)
+        return cls(topic_ids, centroids, embedder, manifest, retired_ids, retired_means)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from nlp.segment import ServiceSegmenter, segmenter
 
 KEYWORDS = 10
 _LABEL_PARTS = 3
-_LABEL_CHARACTERS = 18
+_LABEL_CHARACTERS = 12
+_RANKED_WORDS = 40
 # A label's word must be said by this share of the topic's texts, a phrase by this share of its rarer word's.
 _WORD_SHARE = 0.04
 _PHRASE_SHARE = 0.5
 _PHRASE_CHARACTERS = 8
 _SERVICE_WORD_PREFERENCE = 1.5
+# Texts without any subject word.
+_NAMELESS = "其他"
 # Pieces of sentences rather than names: 没见, 不知, 修完, 调平过.
 _UNFINISHED = re.compile(r"^[没不]|[了过着完]$")
 
@@ -62,34 +67,69 @@ def segment(cutter: ServiceSegmenter, texts: Iterable[str]) -> list[SegmentedTex
     return segmented
 
 
+def count_words(segmented: Sequence[SegmentedText], labels: Sequence[int]) -> tuple[list[TopicWords], TopicWords]:
+    """The words of topics 0…n−1 and those of all texts; label −1 is no topic."""
+    counts = [TopicWords() for _ in range(max(labels, default=-1) + 1)]
+    everywhere = TopicWords()
+    for text, topic in zip(segmented, labels, strict=True):
+        everywhere.add(text)
+        if topic >= 0:
+            counts[topic].add(text)
+    return counts, everywhere
+
+
+def ranked_words(counts: Sequence[TopicWords]) -> list[list[str]]:
+    """The words of each topic by c-TF-IDF, BERTopic's weight: frequent here, rare in the other topics."""
+    from bertopic.vectorizers import ClassTfidfTransformer
+    from sklearn.feature_extraction import DictVectorizer
+
+    if not any(count.words for count in counts):
+        return [[] for _ in counts]
+    vectorizer = DictVectorizer()
+    weights = ClassTfidfTransformer().fit_transform(vectorizer.fit_transform([count.words for count in counts]))
+    names = vectorizer.get_feature_names_out()
+    ranked = []
+    for row in weights.tocsr():
+        best = row.indices[np.argsort(-row.data, kind="stable")][:_RANKED_WORDS]
+        ranked.append([str(name) for name in names[best]])
+    return ranked
+
+
 def keywords(ranked: Sequence[str], counts: TopicWords) -> list[str]:
     """The first words of a ranking (c-TF-IDF) that more than a few texts of the topic say."""
     said = [word for word in ranked if counts.words[word] >= max(2, _WORD_SHARE / 2 * counts.texts)]
     return (said or list(ranked))[:KEYWORDS]
 
 
-def label(ranked: Sequence[str], counts: TopicWords, everywhere: TopicWords, taken: set[str]) -> str:
-    """Two or three words or short phrases joined by ·, unlike every label in ``taken``: 退款进度·到账·客服.
+def label(ranked: Sequence[str], counts: TopicWords, everywhere: TopicWords, taken: Collection[str]) -> str:
+    """One to three words or short phrases joined by ·, at most 12 characters, unlike every label in ``taken``.
 
     Words are taken by what they say of the topic: their share of its texts times the logarithm of how much more
     often that is than in all texts (``everywhere``), service words preferred.
     """
+    telling = sorted(ranked, key=lambda word: -_telling(word, counts, everywhere))
+    usual = [word for word in telling if counts.words[word] >= max(2, _WORD_SHARE * counts.texts)]
+    named = [word for word in usual if not _UNFINISHED.search(word)] or usual or telling
     parts: list[str] = []
-    for word in sorted(ranked, key=lambda word: -_telling(word, counts, everywhere)):
-        if counts.words[word] < max(2, _WORD_SHARE * counts.texts) or _UNFINISHED.search(word):
-            continue
+    for word in named:
         phrase = _phrase(word, counts)
         if any(word in part or part in phrase or set(word) == set(part) for part in parts):
             continue
-        if parts and len("·".join([*parts, phrase])) > _LABEL_CHARACTERS:
+        if len("·".join([*parts, phrase])) > _LABEL_CHARACTERS:
             continue
         parts.append(phrase)
         if len(parts) >= _LABEL_PARTS and "·".join(parts) not in taken:
             break
-    name = "·".join(parts or ranked[:_LABEL_PARTS])
+    name = "·".join(parts) or _NAMELESS
+    # The same words again: the next most telling word tells them apart, else a number.
+    for word in telling:
+        if name not in taken:
+            return name
+        if word not in name:
+            name = f"{parts[0] if parts else _NAMELESS}·{word}"[:_LABEL_CHARACTERS]
     number, unnumbered = 2, name
     while name in taken:
-        name, number = f"{unnumbered} {number}", number + 1
+        name, number = f"{unnumbered[: _LABEL_CHARACTERS - 3]} {number}", number + 1
     return name
 
 

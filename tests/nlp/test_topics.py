@@ -12,11 +12,12 @@ from topic_texts import NEW_SUBJECT, SUBJECTS, company, write_voices
 
 from huiyin.config import NlpSettings, Settings
 from nlp import topics
+from nlp.embed import unit
 from nlp.handover import HandoverFileError
 from nlp.scoring import SENTIMENT_SCHEMA, score_chunk, sentiment_version
 from nlp.segment import segmenter
 from nlp.text import text_hash
-from nlp.topics.cluster import GuardedClusterer, is_collapsed
+from nlp.topics.cluster import cluster, is_collapsed
 from nlp.topics.matching import match
 from nlp.topics.registry import RegistryError
 from nlp.topics.wording import TopicWords, label, segment
@@ -185,13 +186,14 @@ def test_a_damaged_registry_is_reported_with_the_remedy(settings: Settings) -> N
         topics.current_version(settings)
 
 
-def test_a_collapsed_clustering_is_replaced_by_kmeans() -> None:
-    # One dense blob with a thin rest: HDBSCAN makes a single giant of it.
-    generator = np.random.default_rng(1)
-    blob = generator.normal(0, 1, (900, 5)).astype(np.float32)
-    clusterer = GuardedClusterer(seed=1).fit(blob)
-    assert clusterer.method.startswith("kmeans")
-    assert not is_collapsed(clusterer.labels_)
+def test_what_has_no_structure_is_still_divided_into_readable_parts() -> None:
+    # One dense blob: density-based clustering makes a single giant of it.
+    blob = unit(np.random.default_rng(1).normal(0, 1, (900, 16)).astype(np.float32))
+    found = cluster(blob, seed=1)
+    assert not is_collapsed(found.labels)
+    assert 9 <= found.labels.max() + 1 <= 60
+    assert np.array_equal(np.bincount(found.labels), np.sort(np.bincount(found.labels))[::-1])
+    assert cluster(blob, seed=1).labels.tolist() == found.labels.tolist()
     assert is_collapsed(np.array([0] * 50 + [1] * 30 + [-1] * 20))
     assert is_collapsed(np.array([0] * 30 + [1] * 25 + [-1] * 45))
     assert not is_collapsed(np.array([0] * 30 + [1] * 30 + [2] * 30 + [-1] * 10))

@@ -100,9 +100,11 @@ def test_a_new_topic_model_replaces_the_assignment_but_keeps_the_old_sentiment(s
 def test_topics_are_merged_by_id(store: Settings) -> None:
     file = store.var_dir / "topics.parquet"
     row = {"topic_id": 1, "label": "物流延误", "keywords": "快递、慢", "text_count": 5, "state": "active"}
-    pq.write_table(pa.Table.from_pylist([row | {"born_on": None, "model_version": "t1"}]), file)
+    schema = handover.NLP_TABLES["topics"][0]
+    row |= {"born_on": None, "model_version": "t1", "parent_id": 1, "parent_label": "物流", "class_confidence": 0.4}
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), file)
     assert handover.load_topics(store, file) == MergeCounts(1, 0, 0)
-    pq.write_table(pa.Table.from_pylist([row | {"text_count": 6, "born_on": None, "model_version": "t1"}]), file)
+    pq.write_table(pa.Table.from_pylist([row | {"text_count": 6}], schema=schema), file)
     assert handover.load_topics(store, file) == MergeCounts(0, 1, 0)
 
 

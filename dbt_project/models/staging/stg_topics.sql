@@ -5,5 +5,15 @@ select
     text_count,
     state,
     born_on,
-    model_version
+    model_version,
+    parent_id,
+    parent_label,
+    problem_subtype,
+    problem_type,
+    stage,
+    root_cause_class,
+    class_confidence,
+    retired_on,
+    split_from,
+    merged_into
 from {{ source("nlp", "topics") }}

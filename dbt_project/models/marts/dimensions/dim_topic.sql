@@ -14,7 +14,17 @@ select
     topics.state,
     topics.born_on,
     coalesce(assigned.text_count, 0) as text_count,
-    topics.model_version
+    topics.model_version,
+    topics.parent_id,
+    topics.parent_label,
+    topics.problem_subtype,
+    topics.problem_type,
+    topics.stage,
+    topics.root_cause_class,
+    topics.class_confidence,
+    topics.retired_on,
+    topics.split_from,
+    topics.merged_into
 from {{ ref("stg_topics") }} as topics
 left join assigned on topics.topic_id = assigned.topic_id
 where topics.topic_id <> -1
@@ -26,6 +36,16 @@ select
     'active',
     null,
     coalesce(max(text_count), 0),
-    max(model_version)
+    max(model_version),
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null
 from assigned
 where topic_id = -1
