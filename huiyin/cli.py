@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from huiyin.config import Settings, load_settings
+from huiyin.drivers_cli import drivers, risk, segments
 from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
 from huiyin.identity_cli import app as identity_app
@@ -192,6 +193,9 @@ def doctor() -> None:
 
 
 app.command()(mask)
+app.command()(drivers)
+app.command()(segments)
+app.command()(risk)
 app.command()(evaluate)
 app.command()(forget)
 app.command()(inbox)
