@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.sdk import AssetAny, TriggerRule, chain, get_current_context, task
 
-from dags.common.assets import MART, MEANING, TOPIC_MODEL
+from dags.common.assets import MART, MEANING, SENTIMENT_MODEL, TOPIC_MODEL
 from dags.common.build import build_and_publish
 from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
@@ -89,7 +89,9 @@ def load_results(chunks: list[str]) -> list[str]:
     return [str(count) for count in counts]
 
 
-with pipeline_dag("feedback_mining", schedule=AssetAny(MART, TOPIC_MODEL), doc=__doc__, tags=["nlp"]) as dag:
+with pipeline_dag(
+    "feedback_mining", schedule=AssetAny(MART, SENTIMENT_MODEL, TOPIC_MODEL), doc=__doc__, tags=["nlp"]
+) as dag:
     chunks: Any = hand_over()
     scored = score.expand(chunk=chunks)
     model = topic_model(chunks)

@@ -1,7 +1,8 @@
-"""End what is kept too long, then refit the topics on all texts and match them to the registry, so that ids stay.
+"""End what is kept too long, then learn: sentiment from the company's own ratings, topics from all texts.
 
-Texts older than the `retention` of the sources file are emptied first, so that no model learns from them. Afterwards
-`feedback_mining` assigns the texts anew. Retired topics keep their id and name.
+Texts older than the `retention` of the sources file are emptied first, so that no model learns from them. Sentiment is
+promoted only if it is better on later ratings than the current model. Topics are refitted and matched to the registry,
+so that ids stay. Afterwards `feedback_mining` judges and assigns anew. Retired topics keep their id and name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.common.assets import TOPIC_MODEL
+from dags.common.assets import SENTIMENT_MODEL, TOPIC_MODEL
 from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import SETTINGS, WRITER_POOL, pipeline_dag
 
@@ -35,6 +36,30 @@ def all_texts() -> list[str]:
     return [str(file) for file in export_texts(SETTINGS, SETTINGS.handover_dir / "learning")]
 
 
+@task(pool=WRITER_POOL)
+def ratings() -> str:
+    """Write rated texts and the latest texts as Parquet; the folder."""
+    from warehouse.ratings import export_latest_texts, export_ratings
+
+    folder = SETTINGS.handover_dir / "learning_sentiment"
+    export_ratings(SETTINGS, folder / "ratings.parquet")
+    export_latest_texts(SETTINGS, folder / "latest.parquet")
+    return str(folder)
+
+
+@task(outlets=[SENTIMENT_MODEL])
+def learn_sentiment(chunks: list[str], folder: str) -> str:
+    """Learn from the ratings, promote if better, then watch the model that is current by then."""
+    from nlp.sentiment.learning import learn_from_ratings
+    from nlp.sentiment.monitoring import watch
+
+    outcome = learn_from_ratings(SETTINGS, [Path(chunk) for chunk in chunks], Path(folder) / "ratings.parquet")
+    watch(SETTINGS, Path(folder) / "latest.parquet")
+    if not outcome.promoted:
+        raise AirflowSkipException(str(outcome))
+    return str(outcome)
+
+
 @task(outlets=[TOPIC_MODEL])
 def refit_topics(chunks: list[str]) -> str:
     """Fit, match to the registry, and make the new model the current one."""
@@ -42,9 +67,14 @@ def refit_topics(chunks: list[str]) -> str:
 
     if not chunks:
         raise AirflowSkipException("there are no texts yet")
-    outcome = refit(SETTINGS, [Path(chunk) for chunk in chunks])
-    shutil.rmtree(Path(chunks[0]).parent)
-    return str(outcome)
+    return str(refit(SETTINGS, [Path(chunk) for chunk in chunks]))
+
+
+@task
+def remove_hand_over() -> None:
+    """Remove the texts that were handed over: a teardown, so whatever became of the learning."""
+    for name in ("learning", "learning_sentiment"):
+        shutil.rmtree(SETTINGS.handover_dir / name, ignore_errors=True)
 
 
 with pipeline_dag(
@@ -54,6 +84,7 @@ with pipeline_dag(
     tags=["nlp", "weekly"],
 ) as dag:
     texts: Any = all_texts()
-    end_retention() >> texts
-    refit_topics(texts)
+    rated: Any = ratings()
+    end_retention() >> [texts, rated]
+    [learn_sentiment(texts, rated), refit_topics(texts)] >> remove_hand_over().as_teardown()
     end_with(judge_tasks(), dag)

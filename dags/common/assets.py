@@ -6,6 +6,7 @@ from airflow.sdk import Asset
 
 MART = Asset(name="mart", uri="huiyin://mart", group="huiyin")
 TOPIC_MODEL = Asset(name="topic_model", uri="huiyin://topic_model", group="huiyin")
+SENTIMENT_MODEL = Asset(name="sentiment_model", uri="huiyin://sentiment_model", group="huiyin")
 MEANING = Asset(name="meaning", uri="huiyin://meaning", group="huiyin")
 DECISIONS_MART = Asset(name="decisions_mart", uri="huiyin://decisions_mart", group="huiyin")
 REPORT = Asset(name="report", uri="huiyin://report", group="huiyin")

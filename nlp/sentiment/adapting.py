@@ -19,6 +19,7 @@ from nlp.sentiment.default_engine import DefaultEngine
 from nlp.sentiment.engine import SentimentEngine
 from nlp.sentiment.linear import features, fit, prepare
 from nlp.sentiment.model import SentimentModel, as_sure_as
+from nlp.text import text_hash
 
 ENOUGH_TEXTS = 500
 """With fewer different texts there is nothing to adapt to."""
@@ -71,13 +72,8 @@ def adapted(engine: SentimentEngine, texts: Sequence[str]) -> SentimentEngine:
 
 
 def distinct(texts: Sequence[str]) -> list[str]:
-    """Prepared, each once, none empty, at most :data:`MOST_TEXTS`; the same sample whatever the order."""
-    prepared = dict.fromkeys(filter(None, map(prepare, texts)))
-    if len(prepared) <= MOST_TEXTS:
-        return list(prepared)
-    from nlp.text import text_hash
-
-    return sorted(prepared, key=text_hash)[:MOST_TEXTS]
+    """Prepared, each once, none empty, at most :data:`MOST_TEXTS`; the same in the same order, however they came."""
+    return sorted(set(filter(None, map(prepare, texts))), key=text_hash)[:MOST_TEXTS]
 
 
 def _hold_share(logits: Floats, share: float) -> tuple[Floats, float]:
