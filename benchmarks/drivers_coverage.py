@@ -2,7 +2,7 @@
 
 Made companies, seven ways in which ratings come about; in all of them topics are more common in some channels and
 tiers, which rate differently by themselves, and waits are longer for some topics. The truth is what the same company
-would rate without the driver, computed on 200,000 tickets. Ours beside the difference of means and ordinary least
+would rate without the driver, computed on 100,000 tickets. Ours beside the difference of means and ordinary least
 squares (topics, aspects, wait, hand-overs and mix, classical errors). The last company breaks the assumption that
 silence doesn't depend on the answer itself.
 
@@ -137,7 +137,7 @@ def rated(company: Company, frame: pd.DataFrame, generator: np.random.Generator)
 
 def truths(company: Company, generator: np.random.Generator) -> dict[tuple[str, str], tuple[float, float]]:
     """(column, level) → effect and gain."""
-    frame = tickets(company, 200_000, generator)
+    frame = tickets(company, 100_000, generator)
     now = expected(company, frame)
     found = {}
 
@@ -307,8 +307,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20250101)
     arguments = parser.parse_args()
     print(f"coverage of 95 % intervals in %, {arguments.repeats} companies of {arguments.tickets} tickets each")
-    for company in COMPANIES:
-        coverage(company, arguments.repeats, arguments.tickets, arguments.seed)
+    for number, company in enumerate(COMPANIES):
+        coverage(company, arguments.repeats, arguments.tickets, arguments.seed + number)
     thresholds(arguments.thresholds, arguments.tickets, arguments.seed)
 
 

@@ -51,8 +51,8 @@ def sentence(outcome: Outcome, row: Mapping[Hashable, Any], threshold: Threshold
         lever = "减半"
     elif row["kind"] == "wait":
         goal = duration(row["column"], row["goal"])
-        said = f"{column_name(row['column'])}超过 {goal} 的({share}),{name}比降到 {goal} 时{effect}"
-        lever = "都达到该目标"
+        said = f"{column_name(row['column'])}超过 {goal} 的({share}),{name}比在此以内时{effect}"
+        lever = "都在此以内"
     else:
         said = f"{column_name(row['column'])}超过 {row['goal']:.0f} 次的({share}),{name}{effect}"
         lever = "都降到该次数"
@@ -67,7 +67,8 @@ def _range(outcome: Outcome, value: float, low: float, high: float) -> str:
     """Signed change with its interval, rates in percentage points."""
     if outcome.name in ("repeat", "churn") or outcome.span == 1.0:
         return f"{100 * value:+.1f} 个百分点(95% 区间 {100 * low:+.1f} 至 {100 * high:+.1f})"
-    digits = 1 if outcome.span > 20 else 2
+    # A small gain of the whole company's mean is still worth seeing.
+    digits = (1 if outcome.span > 20 else 2) + (abs(value) < outcome.span / 400)
     return f" {value:+.{digits}f} 分(95% 区间 {low:+.{digits}f} 至 {high:+.{digits}f})"
 
 
