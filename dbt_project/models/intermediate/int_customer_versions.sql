@@ -1,6 +1,6 @@
--- Spans of validity of one person without gaps. Who has several records in the CRM has the best tier of those valid then,
--- the sum of their revenues, and the first record's place. The first span also serves what happened before it: a CRM
--- seldom knows the past, and a customer's earliest known tier is the best guess there.
+-- Spans of validity of one person without gaps. Who has several records in the CRM has the best tier of those valid
+-- then, the sum of their revenues, and the first record's place. The first span also serves what happened before it: a
+-- CRM seldom knows the past, and a customer's earliest known tier is the best guess there.
 with ranked as (
     select
         customers.*,
@@ -22,26 +22,38 @@ records as (
 ),
 
 starts as (
-    select distinct person_ref, valid_from_at from records
+    select distinct
+        person_ref,
+        valid_from_at
+    from records
 ),
 
 spans as (
     select
         starts.person_ref as customer_ref,
         starts.valid_from_at,
-        {%- for column in ["tier", "segment", "region"] %}
-        (array_agg(records.{{ column }} order by
-            {%- if column == "tier" %} case when records.tier = 'vip' then 0 else 1 end,{% endif %}
-            records.known_from_at, {{ bytewise("records.customer_ref") }}
-        ) filter (where records.{{ column }} is not null))[1] as {{ column }},
-        {%- endfor %}
+        (array_agg(
+            records.tier
+            order by
+                case when records.tier = 'vip' then 0 else 1 end,
+                records.known_from_at,
+                {{ bytewise("records.customer_ref") }}
+        ) filter (where records.tier is not null))[1] as tier,
+        (array_agg(
+            records.segment
+            order by records.known_from_at, {{ bytewise("records.customer_ref") }}
+        ) filter (where records.segment is not null))[1] as segment,
+        (array_agg(
+            records.region
+            order by records.known_from_at, {{ bytewise("records.customer_ref") }}
+        ) filter (where records.region is not null))[1] as region,
         sum(records.annual_revenue) as annual_revenue,
         min(records.since_on) as since_on
     from starts
     inner join records
         on starts.person_ref = records.person_ref
-        and records.valid_from_at <= starts.valid_from_at
-        and (records.valid_to_at is null or records.valid_to_at > starts.valid_from_at)
+        and starts.valid_from_at >= records.valid_from_at
+        and (records.valid_to_at is null or starts.valid_from_at < records.valid_to_at)
     group by starts.person_ref, starts.valid_from_at
 )
 

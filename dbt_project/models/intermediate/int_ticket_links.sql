@@ -18,7 +18,7 @@ with recursive requests as (
 
 -- Equality on the UTC date, today's and yesterday's, keeps one much-used customer number from squaring the join.
 days_back as (
-    select {{ integers_to(var("duplicate_window_hours") // 24 + 2) }} - 1 as days
+    select {{ integers_to((var("duplicate_window_hours") | int) // 24 + 2) }} - 1 as days
 ),
 
 pairs as (
@@ -48,9 +48,17 @@ pairs as (
 ),
 
 texts as (
-    select ticket_key, bare_text from pairs where length(bare_text) > 1
+    select
+        ticket_key,
+        bare_text
+    from pairs
+    where length(bare_text) > 1
     union
-    select earlier_ticket_key, earlier_bare_text from pairs where length(earlier_bare_text) > 1
+    select
+        earlier_ticket_key,
+        earlier_bare_text
+    from pairs
+    where length(earlier_bare_text) > 1
 ),
 
 positions as (
@@ -58,17 +66,26 @@ positions as (
 ),
 
 bigrams as (
-    select distinct texts.ticket_key, substr(texts.bare_text, positions.place, 2) as bigram
+    select distinct
+        texts.ticket_key,
+        substr(texts.bare_text, positions.place, 2) as bigram
     from texts
     inner join positions on positions.place < length(texts.bare_text)
 ),
 
 sizes as (
-    select ticket_key, count(*) as bigram_count from bigrams group by ticket_key
+    select
+        ticket_key,
+        count(*) as bigram_count
+    from bigrams
+    group by ticket_key
 ),
 
 shared as (
-    select pairs.ticket_key, pairs.earlier_ticket_key, count(*) as shared_count
+    select
+        pairs.ticket_key,
+        pairs.earlier_ticket_key,
+        count(*) as shared_count
     from pairs
     inner join bigrams as own on pairs.ticket_key = own.ticket_key
     inner join bigrams as other on pairs.earlier_ticket_key = other.ticket_key and own.bigram = other.bigram
@@ -127,7 +144,7 @@ found as (
     union all
     select
         merged.ticket_key,
-        target.ticket_key,
+        target.ticket_key as earlier_ticket_key,
         'merged',
         'merged',
         cast(null as double precision)
@@ -139,17 +156,25 @@ found as (
 
 -- A double of a double is one of the first. The limit ends tickets that are merged into each other.
 chains as (
-    select ticket_key, earlier_ticket_key as first_ticket_key, 1 as depth
+    select
+        ticket_key,
+        earlier_ticket_key as first_ticket_key,
+        1 as depth
     from found
     union all
-    select chains.ticket_key, found.earlier_ticket_key, chains.depth + 1
+    select
+        chains.ticket_key,
+        found.earlier_ticket_key,
+        chains.depth + 1
     from chains
     inner join found on chains.first_ticket_key = found.ticket_key
     where found.link_kind <> 'possible' and chains.depth < 10
 ),
 
 firsts as (
-    select ticket_key, (array_agg(first_ticket_key order by depth desc))[1] as first_ticket_key
+    select
+        ticket_key,
+        (array_agg(first_ticket_key order by depth desc))[1] as first_ticket_key
     from chains
     group by ticket_key
 )
