@@ -84,7 +84,8 @@ def assign_csv(
         raise TopicFileError(f"{store.folder} has no topics yet; run `huiyin topics fit` first")
     model = store.model(registry.version)
     topics, groups = registry.active(), registry.group_labels()
-    vectors = model.embedder.embed([prepare(text) for text in frame[column]])
+    prepared = [prepare(text) for text in frame[column]]
+    vectors = model.embedder.embed(prepared)
     rows, _ = model.centroids.best(vectors)
     fitting, _ = model.centroids.nearest(vectors)
     if level == "group":
@@ -93,7 +94,9 @@ def assign_csv(
     else:
         ids = model.topic_ids
         labels = {topic_id: topic.shown for topic_id, topic in topics.items()}
-    without = ~vectors.any(axis=1) | ((fitting < 0) if keep_outliers else False)
+    is_empty = np.array([not text for text in prepared], bool)
+    fitting = np.where(is_empty, -1, fitting)
+    without = is_empty | ((fitting < 0) & keep_outliers)
     found = np.where(without, -1, ids[rows])
     frame["topic_id"] = found
     frame["topic_label"] = [labels.get(topic_id, "") for topic_id in found.tolist()]

@@ -183,9 +183,9 @@ class _Step:
             born_ids = [self._bear(words[row], born.directions[row], known, retired) for row in range(len(new))]
             nearest = (born.directions @ centroids.directions.T).argmax(axis=1)
             for topic_id, row in zip(born_ids, nearest.tolist(), strict=True):
-                topic = self._registry.active()[topic_id]
-                if topic.parent_id is None:
-                    topic.parent_id = known[int(topic_ids[row])].parent_id
+                active = self._registry.active()
+                if active[topic_id].parent_id is None:
+                    active[topic_id].parent_id = active[int(topic_ids[row])].parent_id
             centroids, topic_ids = centroids.add(born), np.concatenate([topic_ids, np.array(born_ids, np.int64)])
         ids = np.array(sorted(retired), np.int64)
         means = np.stack([retired[topic_id] for topic_id in ids.tolist()]) if len(ids) else centroids.means[:0]
