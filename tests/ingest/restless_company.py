@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from conftest import TICKET_HEADER, Company
+from ingest_company import TICKET_HEADER, Company
 
 from huiyin.config import Settings
 from huiyin.interval import Interval

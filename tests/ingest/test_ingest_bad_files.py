@@ -6,7 +6,7 @@ import json
 from datetime import date
 
 import pytest
-from conftest import TICKET_HEADER, Company
+from ingest_company import TICKET_HEADER, Company
 
 from huiyin.interval import Interval
 from ingest.errors import SourceError

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Company
+from ingest_company import Company
 
 from ingest.configuration import TableMapping
 from ingest.connectors.delivery import delivery_of_records, utc_now

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Company
+from ingest_company import Company
 
 from huiyin.config import Settings
 from ingest.erasure import end_retention, erase_person, voices_of

@@ -14,12 +14,12 @@ from uuid import uuid4
 import fsspec  # type: ignore[import-untyped]
 import pytest
 import yaml
+from ingest_company import TICKET_HEADER, Company
 
 from huiyin.interval import Interval
 from ingest.connectors.files.config import FilesSource
 from ingest.connectors.files.reader import check, find_files
 from ingest.errors import SourceError
-from tests.ingest.conftest import TICKET_HEADER, Company
 
 boto3 = pytest.importorskip("boto3", reason="the S3 server for tests needs moto[server]")
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")

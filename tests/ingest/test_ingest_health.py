@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from conftest import TICKET_HEADER, Company
+from ingest_company import TICKET_HEADER, Company
 from rich.console import Console
 
 from huiyin.status import tables

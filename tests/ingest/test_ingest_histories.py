@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import Company
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from ingest_company import Company
 
 from huiyin.interval import Interval
 from ingest.configuration import SourcesFileError

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import Company
+from ingest_company import Company
 from restless_company import PAGE, POSTS, content, forum, load_all, settle, spooled, start
 
 from ingest.connectors.rest import reader as rest

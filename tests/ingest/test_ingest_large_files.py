@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 
 import pytest
+from ingest_company import TICKET_HEADER, Company
 
 from ingest.loading import files, stage
 from ingest.loading.writer import TableWriter
-from tests.ingest.conftest import TICKET_HEADER, Company
 
 TABLE = {"entity": "tickets", "path": "big.csv"}
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
-from conftest import TICKET_HEADER, Company
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from ingest_company import TICKET_HEADER, Company
 
 from huiyin.config import PROJECT_ROOT
 from huiyin.interval import Interval

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Company
 from hypothesis import given
 from hypothesis import strategies as st
 from imap_server import Mail, imap_server, tls_front
+from ingest_company import Company
 from loopback_api import Asked, loopback
 
 from huiyin.config import Settings

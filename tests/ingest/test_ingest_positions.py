@@ -12,7 +12,7 @@ import psycopg
 import pymysql
 import pytest
 import sqlalchemy
-from conftest import Company
+from ingest_company import Company
 from mariadb_server import USER, mariadb
 
 from huiyin.config import PROJECT_ROOT, Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from conftest import TICKET_HEADER, Company
+from ingest_company import TICKET_HEADER, Company
 
 from ingest.quarantine import QuarantineError, Selection, fix, list_rows, reject, replay, show, summary
 

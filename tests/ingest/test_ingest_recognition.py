@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from ingest_company import Company
 
 from huiyin.config import PROJECT_ROOT, Settings
 from ingest.configuration import TableMapping
@@ -11,7 +12,6 @@ from ingest.contract import ENTITIES
 from ingest.recognition import recognised_columns, usual_names, with_usual_event_values, with_usual_values
 from ingest.sources import load_sources
 from ingest.usual_names import COLUMNS, VALUES
-from tests.ingest.conftest import Company
 
 EXPORT = (
     "工单 编号*,客户姓名,手机号,来源渠道,工单标题,问题描述,建单时间,紧急程度,问题分类（二级）,处理人,受理组\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Company
 from hypothesis import given
 from hypothesis import strategies as st
+from ingest_company import Company
 from loopback_api import Asked, Loopback, Reply, loopback
 
 from huiyin.config import Settings

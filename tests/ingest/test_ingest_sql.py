@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import psycopg
 import pytest
-from conftest import Company
+from ingest_company import Company
 
 from huiyin.interval import Interval
 from ingest.errors import SourceError

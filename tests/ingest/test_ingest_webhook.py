@@ -24,9 +24,9 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from conftest import Company
 from hypothesis import given
 from hypothesis import strategies as st
+from ingest_company import Company
 
 from huiyin.config import PROJECT_ROOT, Settings
 from huiyin.interval import Interval
