@@ -53,7 +53,8 @@ def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
             "text_hash": [text_hash(text) for text in texts],
             "model_version": [engine.version] * len(texts),
             "score": judged.scores,
-            "label": judged.labels,
+            # A text that says nothing is neither praise nor blame, whatever an engine's prior says.
+            "label": [label if text.strip() else "neutral" for text, label in zip(texts, judged.labels, strict=True)],
             "scored_at": [datetime.now(UTC).replace(tzinfo=None)] * len(texts),
         },
         schema=SENTIMENT_SCHEMA,
