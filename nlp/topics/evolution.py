@@ -30,8 +30,6 @@ _INERTIA = 0.5
 _SMALLEST_PART = 20
 _SMALLEST_PART_SHARE = 0.25
 _FEWEST_TEXTS = 3
-# Texts in the farther half of a topic may belong to a new one beside it.
-_LOOSE = 0.5
 _KMEANS_STARTS = 3
 
 
@@ -93,12 +91,11 @@ def evolve(centroids: Centroids, owners: Labels, vectors: Vectors, apart: Set[tu
 
 
 def births(centroids: Centroids, vectors: Vectors, seed: int) -> list[Labels]:
-    """Groups of rows that make new topics: dense among what fits no topic well, and unlike each topic there is."""
+    """Groups of rows that make new topics: dense among what fits no topic, and unlike each topic there is."""
     from hdbscan import HDBSCAN
 
-    rows, reached = centroids.nearest(vectors)
-    loose = reached < _LOOSE * (centroids.minimum + centroids.cohesion)[np.maximum(rows, 0)]
-    candidates = np.flatnonzero(((rows < 0) | loose) & vectors.any(axis=1))
+    rows, _ = centroids.nearest(vectors)
+    candidates = np.flatnonzero((rows < 0) & vectors.any(axis=1))
     smallest = max(SMALLEST_BIRTH, int(len(vectors) * _SMALLEST_BIRTH_SHARE))
     if len(candidates) < 2 * smallest:
         return []

@@ -75,6 +75,7 @@ def test_a_topic_whose_texts_part_is_split_and_one_without_texts_ends() -> None:
     assert step.origins.tolist() == [1, 2, 3, 4, 5, -1]
 
 
+@pytest.mark.slow
 def test_a_subject_nobody_spoke_of_is_born_and_noise_is_not() -> None:
     parts = places(8)
     vectors, truth = blobs(parts[:6], 80, seed=1)
