@@ -8,6 +8,7 @@ the header is set aside as a whole. How the text is cut into chunks never shows 
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ class _DelimitedReader:
     def _read_sound(self, text: bytes) -> Chunk:
         broken: list[BrokenLine] = []
         assert self._names is not None
+        if text.startswith(codecs.BOM_UTF8):
+            text = codecs.BOM_UTF8 + text  # Arrow skips one where it begins to read, though here it is a value's
 
         def set_aside(row: Any) -> str:
             broken.append(self._wrong_width(self._number + row.number, row.text, row.actual_columns))
