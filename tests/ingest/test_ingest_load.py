@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from ingest_company import TICKET_HEADER, Company
@@ -271,6 +271,7 @@ FIELD = st.sampled_from(
 
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.lists(FIELD, min_size=1, max_size=6), max_size=12), min_size=1, max_size=4))
+@example([[["\ufeff"], ["T1", "phone", "2025-01-01", "漏水"]]])
 def test_whatever_comes_is_accounted_for_and_loading_again_changes_nothing(
     duckdb_company: Company, deliveries: list[list[list[str]]]
 ) -> None:
