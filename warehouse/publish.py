@@ -39,6 +39,7 @@ PUBLIC_MARTS = (
     "agg_problem_response",
     "agg_action_tracking",
     "agg_ticket_reconciliation",
+    "bi_captions",
 )
 # BI tools on DuckDB before 2.0 can read this.
 STORAGE_VERSION = "v1.4.0"

@@ -49,7 +49,7 @@ def architecture() -> dict[str, list[str]]:
     """Public marts and their columns as docs/architecture.md lists them; empty where it refers to the contract."""
     text = (PROJECT_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     marts: dict[str, list[str]] = {}
-    for names, columns in re.findall(r"^\| ((?:dim|fct|agg)_[\w, ]+) \| [^|]+ \| (.+) \|$", text, re.M):
+    for names, columns in re.findall(r"^\| ((?:dim|fct|agg|bi)_[\w, ]+) \| [^|]+ \| (.+) \|$", text, re.M):
         bare = re.sub(r"\([^)]*\)", "", columns).replace("p50_…, p90_…,", "p50_first_response_minutes,"
                                                          " p90_first_response_minutes,")  # fmt: skip
         for name in names.split(", "):
