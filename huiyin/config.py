@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     load_memory: str = Field(
         "800MB", pattern=r"^\d+(\.\d+)?(MB|GB|MiB|GiB)$", description="what DuckDB may hold in memory while loading"
     )
+    bi_role: str = Field(
+        "",
+        pattern=r"^([a-z_][a-z0-9_]{0,62})?$",
+        description="PostgreSQL: the role that may read the published mart and nothing else; made where it is absent",
+    )
     mask_key: str = Field("", description="key of the pseudonyms; default: made once into var/mask.key")
     nlp: NlpSettings = NlpSettings()
     improvement: ImprovementSettings = ImprovementSettings()

@@ -64,7 +64,8 @@ def publish(settings: Settings) -> PublishReport:
 
     DuckDB: a new file beside ``settings.published_file`` is filled, checked and renamed over it; who has the old file
     open keeps reading it. PostgreSQL: the tables are copied to a new schema that takes the name ``mart`` in one
-    transaction; who may read the old one may read the new one. Raises :class:`PublishError` and ``WarehouseError``.
+    transaction; who may read the old one may read the new one, and so may ``settings.bi_role``. Raises
+    :class:`PublishError` and ``WarehouseError``.
     """
     with open_warehouse(settings) as warehouse:
         if isinstance(warehouse, DuckDBWarehouse):
@@ -73,7 +74,9 @@ def publish(settings: Settings) -> PublishReport:
             return PublishReport(str(settings.published_file), _now(), counts)
         assert isinstance(warehouse, PostgresWarehouse)
         _require_marts(warehouse, "mart_build")
-        counts = _publish_schema(warehouse)
+        if settings.bi_role:
+            _ensure_role(warehouse, settings.bi_role)
+        counts = _publish_schema(warehouse, settings.bi_role)
         return PublishReport("schema mart", _now(), counts)
 
 
@@ -158,7 +161,20 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _publish_schema(warehouse: PostgresWarehouse) -> dict[str, int]:
+def _ensure_role(warehouse: PostgresWarehouse, role: str) -> None:
+    """Make the role unless it exists. It can't log in: people's and tools' own logins become members of it."""
+    if warehouse.rows(f"SELECT 1 AS found FROM pg_roles WHERE rolname = {_literal(role)}"):
+        return
+    try:
+        warehouse.connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PublishError(
+            f"bi_role: there is no role {role} and this login may not create it; readers keep the old mart."
+            f" Have an administrator run: CREATE ROLE {role} NOLOGIN"
+        ) from error
+
+
+def _publish_schema(warehouse: PostgresWarehouse, bi_role: str) -> dict[str, int]:
     connection = warehouse.connection
     counts: dict[str, int] = {}
     with warehouse.transaction():
@@ -176,15 +192,15 @@ def _publish_schema(warehouse: PostgresWarehouse) -> dict[str, int]:
                 warehouse.execute(f"COMMENT ON TABLE mart_next.{name} IS {_literal(comment)}")
     for name in PUBLIC_MARTS:
         warehouse.execute(f"ANALYZE mart_next.{name}")
-    readers = warehouse.rows(
+    granted = warehouse.rows(
         "SELECT DISTINCT r.rolname AS role FROM pg_namespace n, aclexplode(n.nspacl) a"
         " JOIN pg_roles r ON r.oid = a.grantee"
         " WHERE n.nspname = 'mart' AND a.privilege_type = 'USAGE' AND a.grantee <> n.nspowner"
     )
     retired = f"mart_retired_{time.time_ns()}"
     with warehouse.transaction():
-        for row in readers:
-            role = sql.Identifier(row["role"])
+        for name in sorted({row["role"] for row in granted} | ({bi_role} if bi_role else set())):
+            role = sql.Identifier(name)
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA mart_next TO {}").format(role))
             connection.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA mart_next TO {}").format(role))
         if warehouse.rows("SELECT 1 AS found FROM pg_namespace WHERE nspname = 'mart'"):
