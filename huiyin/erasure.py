@@ -178,7 +178,7 @@ def _rebuild(settings: Settings) -> None:
         was_built = warehouse.has_table("intermediate", "int_voices")
     resolve(settings)
     if was_built:
-        run_dbt(settings, "build")
+        run_dbt(settings, "build", full_refresh=True)
         check(settings, "mart")
         publish(settings)
     compact(settings)

@@ -29,6 +29,7 @@ from ingest.identity.tables import IDENTITY_DECISIONS, ensure_identity_tables
 from ingest.masking import Masker
 from ingest.prepare import row_hashes
 from ingest.tables import ERASURE_MARKS, ERASURES
+from warehouse.builds import forget_build
 from warehouse.connection import Warehouse
 
 _Mask = npt.NDArray[np.bool_]
@@ -291,6 +292,8 @@ def _united(one: pa.Table, other: pa.Table) -> pa.Table:
 
 def _replace(warehouse: Warehouse, table: str, old: pa.Table, new: pa.Table) -> None:
     key = ["_source", *ENTITIES[table].key]
+    # No load brought this, so an incremental build wouldn't see it.
+    forget_build(warehouse)
     warehouse.delete_matching("raw", table, old.select(key))
     if new.num_rows:
         warehouse.append("raw", table, new)

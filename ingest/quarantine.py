@@ -43,6 +43,7 @@ from ingest.prepare import (
 from ingest.rotation import check_key
 from ingest.sources import load_sources
 from ingest.tables import LOAD_AUDIT, QUARANTINE_FIXES, REPLAY_ORIGIN, ensure_tables
+from warehouse.builds import announce_removed
 from warehouse.connection import Warehouse, open_warehouse
 
 GATE = "gate"
@@ -435,6 +436,7 @@ def reject(
                     compare="replayed_at",
                 )
                 warehouse.delete_matching("raw", entity, found.select(list(key)))
+                announce_removed(warehouse, entity, found, utc_now())
     return int(found.num_rows)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
+from warehouse.builds import (
+    built_fingerprint,
+    create_build_tables,
+    fingerprint,
+    finish_build,
+    finish_meaning,
+    forget_build,
+)
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.rules import check_rules
 
@@ -29,6 +39,8 @@ SELECT_CORE = "fqn:*"
 SELECT_MEANING = "tag:meaning"
 SELECT_DECISIONS = "tag:decisions"
 SELECT_UNIT_TESTS = "test_type:unit"
+
+log = logging.getLogger(__name__)
 
 _FAILED = ("error", "fail", "runtime error")
 _SHOWN_ROWS = 10
@@ -77,17 +89,26 @@ def run_dbt(
     command: Command,
     select: str | Sequence[str] | None = None,
     variables: Mapping[str, Any] | None = None,
+    full_refresh: bool = False,
 ) -> DbtReport:
     """Run a dbt command on the configured warehouse and wait for it.
+
+    A build writes only what changed since the last build of everything, unless ``full_refresh`` is set or the rules of
+    the mart changed (SQL, seeds, variables, time zone, calendar, service hours): then it writes all of it anew.
 
     ``select`` takes dbt's selection syntax (see the ``SELECT_…`` constants); ``variables`` override the project's, such
     as ``as_of``, the UTC instant that running clocks are measured at. ``build`` leaves out unit tests: they prove the
     SQL, not the data. Raises :class:`DbtFailedError`, ``warehouse.rules.RulesError`` and ``WarehouseError``.
     """
     check_rules(settings)
+    began_at = datetime.now(UTC).replace(tzinfo=None)
+    is_build = command in ("build", "run")
     # Waits for another process to leave the file, with the one error that everybody knows; dbt itself wouldn't wait.
-    with open_warehouse(settings):
-        pass
+    with open_warehouse(settings) as warehouse:
+        create_build_tables(warehouse)
+        rules = fingerprint(settings, warehouse, variables or {})
+        if is_build:
+            full_refresh = _is_full_refresh(warehouse, rules, full_refresh)
     state_dir = settings.var_dir / "dbt" / settings.dialect
     state_dir.mkdir(parents=True, exist_ok=True)
     arguments = [
@@ -99,6 +120,8 @@ def run_dbt(
     if command == "build":
         # Of the tests that look at several tables, those whose tables are all there after this build.
         arguments += ["--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "buildable"]
+    if is_build and full_refresh:
+        arguments.append("--full-refresh")
     if select:
         arguments += ["--select", *([select] if isinstance(select, str) else select)]
     # Options of dbt itself stand before the command.
@@ -122,7 +145,28 @@ def run_dbt(
         )
     if select and not nodes:
         raise DbtFailedError(f"dbt {command} did nothing: no model, seed or test is called {select!r}")
+    if is_build and select in (None, SELECT_CORE, SELECT_MEANING):
+        with open_warehouse(settings) as warehouse:
+            if select == SELECT_MEANING:
+                finish_meaning(warehouse)
+            else:
+                finish_build(warehouse, rules, began_at)
     return DbtReport(command, nodes)
+
+
+def _is_full_refresh(warehouse: Warehouse, rules: str, is_wanted: bool) -> bool:
+    """Whether everything is written anew. If so, that stays due until a build of everything ends well."""
+    before = built_fingerprint(warehouse)
+    if before == rules and not is_wanted:
+        return False
+    if before is None:
+        log.info("full build: no build of everything has ended well yet, or it was forgotten")
+    elif before != rules:
+        log.info("full build: SQL, rules, variables, time zone, calendar or service hours changed since the last one")
+    else:
+        log.info("full build: as wanted")
+    forget_build(warehouse)
+    return True
 
 
 def _connection_variables(settings: Settings) -> dict[str, str]:

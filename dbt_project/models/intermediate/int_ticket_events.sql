@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Events in order, each with what the field held before: by the event before it, else as the source says.
 select
     events.ticket_key,
@@ -15,6 +16,7 @@ select
     coalesce(lag(events.new_value) over in_field, events.old_value) as previous_value
 from {{ ref("stg_ticket_events") }} as events
 inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
+where {{ only_touched("events.ticket_key") }}
 window
     in_ticket as (partition by events.ticket_key order by events.event_at, {{ bytewise("events.event_id") }}),
     in_field as (

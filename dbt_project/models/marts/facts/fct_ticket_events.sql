@@ -1,3 +1,4 @@
+{{ per_ticket("source, ticket_id") }}
 select
     events.event_id,
     events.source,
@@ -12,4 +13,4 @@ select
     events.seconds_since_previous
 from {{ ref("int_ticket_events") }} as events
 inner join {{ ref("int_ticket_cleaning") }} as cleaning on events.ticket_key = cleaning.ticket_key
-where cleaning.reason = 'reportable'
+where cleaning.reason = 'reportable' and {{ only_touched("events.ticket_key") }}

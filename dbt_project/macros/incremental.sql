@@ -1,0 +1,126 @@
+{#-
+How a build does only the day's work. The unit is the ticket: int_touched_tickets, built first, names those that this
+build must write anew (loaded, corrected or deleted since the last one, still open, of a person or agent that changed,
+neighbours of such ones); likewise int_touched_feedback, int_touched_voices, and int_touched_days for sums by day.
+
+A model of one row or more per ticket begins with `per_ticket()` and restricts what it reads:
+
+    {{ per_ticket() }}
+    select … from {{ ref("int_ticket_events") }} as events where {{ only_touched("events.ticket_key") }}
+
+In a full refresh the restriction is `true`; in an increment the rows of touched tickets are deleted, in the same
+transaction, and the query's rows appended. So a query must give, for touched tickets, exactly their rows: put the
+restriction on the table that decides which tickets come out, and on big ones joined to it. What it reads of other
+tickets (the same person's, say) needs a rule in int_touched_tickets that touches one when the other changes. A solved
+ticket's rows must not depend on 'now' (int_as_of): only open ones are touched each day.
+
+`key`: columns of the model that name the ticket, as int_touched_tickets calls them: "ticket_key", or
+"source, ticket_id". per_feedback: "feedback_key"; per_voice: "voice_id"; per_day: a date column, with `period`
+(week, month, quarter) where a row sums up the period that begins there; such models restrict by only_touched_days.
+A model that sums over two of these kinds takes per_day. Small ones stay plain tables.
+
+A change of SQL, seeds, variables, time zone or calendar makes the next build a full refresh: warehouse/dbt.py.
+-#}
+
+{% macro per_ticket(key="ticket_key") -%} {{ rewritten_by("int_touched_tickets", key, key) }} {%- endmacro %}
+
+{% macro per_feedback(key="feedback_key") -%} {{ rewritten_by("int_touched_feedback", key, key) }} {%- endmacro %}
+
+{% macro per_voice(key="voice_id") -%} {{ rewritten_by("int_touched_voices", key, key) }} {%- endmacro %}
+
+{% macro per_day(column="date_day", period=none) -%}
+    {{ rewritten_by("int_touched_days", column, touched_period(period)) }}
+{%- endmacro %}
+
+{% macro only_touched(column="ticket_key") -%} {{ only_keys_of("int_touched_tickets", column, "ticket_key") }} {%- endmacro %}
+
+{% macro only_touched_feedback(column="feedback_key") -%}
+    {{ only_keys_of("int_touched_feedback", column, "feedback_key") }}
+{%- endmacro %}
+
+{% macro only_touched_voices(column="voice_id") -%}
+    {{ only_keys_of("int_touched_voices", column, "voice_id") }}
+{%- endmacro %}
+
+{% macro only_touched_days(column="date_day", period=none) -%}
+    {#- `column` a local date; with `period`, the beginning of its period. -#}
+    {{ only_keys_of("int_touched_days", column, touched_period(period)) }}
+{%- endmacro %}
+
+{% macro touched_period(period) -%}
+    {%- if period -%} cast(date_trunc('{{ period }}', date_day) as date) {%- else -%} date_day {%- endif -%}
+{%- endmacro %}
+
+{% macro rewritten_by(touched, key, touched_key) -%}
+    {{ config(
+        materialized="incremental",
+        incremental_strategy="append",
+        on_schema_change="fail",
+        pre_hook="{{ delete_touched('" ~ touched ~ "', '" ~ key ~ "', \"" ~ touched_key ~ "\") }}",
+        indexes=[{"columns": key.split(", ")}] if target.type == "postgres" and touched != "int_touched_days" else [],
+    ) }}
+{%- endmacro %}
+
+{% macro delete_touched(touched, key, touched_key) -%}
+    {#- Runs inside the model's transaction: readers and a killed build never see the rows missing. -#}
+    {%- if not execute or is_incremental() -%}
+    delete from {{ this }} where ({{ key }}) in (select {{ touched_key }} from {{ ref(touched) }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro only_keys_of(touched, column, touched_key) -%}
+    {#- While dbt parses, the references are read; int_touched_days always comes first: it must see what was built. -#}
+    {%- if not execute or is_incremental() -%}
+        {%- set days = ref("int_touched_days") -%}
+        {{ column }} in (select {{ touched_key }} from {{ ref(touched) }})
+    {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
+{% macro built(name) -%}
+    {#- A table as the last build left it, which nothing depends on; none where there is none. -#}
+    {%- if execute -%}
+        {{ return(adapter.get_relation(target.database, generate_schema_name("intermediate", none), name)) }}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{% macro carry_over() -%}
+    {#- Runs before each build. What an unfinished build touched is touched again: who knows how far it came. -#}
+    update {{ source("build", "state") }} set carries_over = not is_finished
+{%- endmacro %}
+
+{% macro begin_increment() -%} update {{ source("build", "state") }} set is_finished = false {%- endmacro %}
+
+{% macro carried_over(columns) -%}
+    {#- Rows of this table that an unfinished build left; a killed one has written some models and others not. -#}
+    {%- if execute and not flags.FULL_REFRESH and load_relation(this) %}
+    union
+    select {{ columns }} from {{ this }} where coalesce((select carries_over from {{ source("build", "state") }}), true)
+    {%- else -%}
+    {%- set state = source("build", "state") -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_first_build() -%}
+    {#- Whether there is nothing yet that an increment could begin from. -#}
+    {%- if not execute or flags.FULL_REFRESH -%} {{ return(true) }} {%- endif -%}
+    {%- for name in ["int_tickets", "int_ticket_events", "int_messages", "int_feedback", "int_voices", "int_identity"] -%}
+        {%- if not built(name) -%} {{ return(true) }} {%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{% macro loaded_since(entity, schema="raw", loaded_at="_loaded_at", by_source=true) -%}
+    {#-
+    Rows that were loaded since the last finished build, per source: a slow one doesn't lose rows to a quick one. The
+    rows of the last load count again (it may have gone on), and those of the hours before it.
+    -#}
+    select loaded.*
+    from {{ source(schema, entity) }} as loaded
+    left join {{ source("build", "loads") }} as known
+        on known.entity = '{{ entity }}'
+        {%- if by_source %} and loaded._source = known.source {%- endif %}
+    where known.loaded_at is null
+        or loaded.{{ loaded_at }} is null
+        or loaded.{{ loaded_at }} >= known.loaded_at - interval '{{ var("look_back_hours") }} hours'
+{%- endmacro %}
