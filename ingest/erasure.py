@@ -52,6 +52,8 @@ _EMPTIED = {
 }
 # Whose the reference is; only a customer's is replaced.
 _REFERENCES = {"customer_ref": None, "author_ref": "author_role", "actor_ref": "actor_role"}
+# What dbt remembers of rows that a source replaced (dbt_project/snapshots).
+_HISTORY = ("history", "customer_history")
 RETAINED = ("tickets", "messages", "feedback")
 """Entities whose texts a retention period may end."""
 
@@ -217,8 +219,10 @@ def erase_person(
             if rows.num_rows:
                 _replace(warehouse, name, rows, anonymise(rows, ENTITIES[name], erased, masker))
         counts = {f"raw.{name}": rows.num_rows for name, rows in found.items() if rows.num_rows}
+        surrogates = {ref: erased.surrogates[masker.mark(ref)][0] for ref in refs}
+        counts |= _forget_history(warehouse, surrogates)
         counts |= _clear_quarantine(warehouse, set(refs), {(row["_source"], row["ticket_id"]) for row in tickets})
-        _keep_together(warehouse, refs, [surrogate for surrogate, _ in erased.surrogates.values()], erased_at)
+        _keep_together(warehouse, refs, list(surrogates.values()), erased_at)
         done = Anonymised(erasure_id, erased_at, reason, counts, tuple(voices), tuple(reports))
         _keep(warehouse, erased, done)
     return done
@@ -297,6 +301,33 @@ def _replace(warehouse: Warehouse, table: str, old: pa.Table, new: pa.Table) -> 
     warehouse.delete_matching("raw", table, old.select(key))
     if new.num_rows:
         warehouse.append("raw", table, new)
+
+
+def _forget_history(warehouse: Warehouse, surrogates: Mapping[str, str]) -> dict[str, int]:
+    """Earlier versions of the person's rows (dbt's snapshot) follow what became of the rows in ``raw``.
+
+    ``surrogates``: pseudonym → what stands in its place. Versions keep their instants; the id that dbt made of the
+    pseudonym is drawn anew.
+    """
+    schema, table = _HISTORY
+    if not warehouse.has_table(schema, table):
+        return {}
+    own = pa.table({"customer_ref": pa.array(surrogates, pa.string())})
+    rows = warehouse.select_matching(schema, table, own)
+    if not rows.num_rows:
+        return {}
+    everywhere: _Mask = np.ones(rows.num_rows, bool)
+    for name in _EMPTIED["customers"]:
+        if name in rows.column_names:
+            rows = _emptied(rows, name, everywhere)
+    for name, values in (
+        ("customer_ref", [surrogates[ref] for ref in rows.column("customer_ref").to_pylist()]),
+        ("dbt_scd_id", [secrets.token_hex(16) for _ in range(rows.num_rows)]),
+    ):
+        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
+    warehouse.delete_matching(schema, table, own)
+    warehouse.append(schema, table, rows)
+    return {f"{schema}.{table}": rows.num_rows}
 
 
 def _clear_quarantine(warehouse: Warehouse, refs: set[str], tickets: set[tuple[str, str]]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Supersede the key of the pseudonyms: rewrite every pseudonym that is stored, without knowing a plain value.
 
-One transaction rewrites the inbox of pushed events, one more ``raw`` and ``quarantine``; both remember which keys their
-pseudonyms are of, so a rotation that was killed is finished by running it again. Marts hold pseudonyms too and are made
-anew from ``raw``; models, vectors and the ops database hold none.
+One transaction rewrites the inbox of pushed events, one more ``raw``, ``quarantine`` and dbt's ``history``; both
+remember which keys their pseudonyms are of, so a rotation that was killed is finished by running it again. Marts hold
+pseudonyms too and are made anew from ``raw``; models, vectors and the ops database hold none.
 """
 
 from __future__ import annotations
@@ -142,12 +142,12 @@ def _steps(keys: Sequence[bytes]) -> Callable[[str], str]:
 
 
 def _rewrite(warehouse: Warehouse, rewrite: Callable[[str], str]) -> tuple[int, int]:
-    """Rewrite all text columns of ``raw`` and ``quarantine``; how many columns and different values changed."""
+    """Rewrite all text columns that may hold a pseudonym; how many columns and different values changed."""
     columns = values = 0
     for row in warehouse.rows(
         "select c.table_schema, c.table_name, c.column_name from information_schema.columns c"
         " join information_schema.tables t on t.table_schema = c.table_schema and t.table_name = c.table_name"
-        " where c.table_schema in ('raw', 'quarantine') and t.table_type = 'BASE TABLE'"
+        " where c.table_schema in ('raw', 'quarantine', 'history') and t.table_type = 'BASE TABLE'"
         " and c.data_type in ('VARCHAR', 'text', 'character varying')"
         " order by c.table_schema, c.table_name, c.ordinal_position"
     ):

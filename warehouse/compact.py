@@ -9,7 +9,7 @@ from huiyin.config import Settings
 from warehouse.connection import DuckDBWarehouse, Warehouse, open_warehouse
 
 # Where an erased person's rows were.
-_SCHEMAS = ("raw", "quarantine", "nlp", "staging", "intermediate", "mart", "mart_build")
+_SCHEMAS = ("raw", "quarantine", "history", "nlp", "staging", "intermediate", "mart", "mart_build")
 
 
 def compact(settings: Settings) -> None:

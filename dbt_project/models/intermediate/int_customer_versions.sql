@@ -1,24 +1,23 @@
--- Spans of validity of one person without gaps. Who has several records in the CRM has the best tier of those valid
--- then, the sum of their revenues, and the first record's place. The first span also serves what happened before it: a
--- CRM seldom knows the past, and a customer's earliest known tier is the best guess there.
-with ranked as (
-    select
-        customers.*,
-        coalesce(identity.person_ref, customers.customer_ref) as person_ref,
-        row_number() over (
-            partition by customers.customer_ref, customers.valid_from_at order by {{ bytewise("customers.source") }}
-        ) as source_rank
-    from {{ ref("stg_customers") }} as customers
-    left join {{ ref("stg_identity") }} as identity on customers.customer_ref = identity.ref
-),
+-- Spans of validity of one person without gaps, as the CRM states them and as it was known before. Who has several
+-- records in the CRM has the best tier of those valid then, the sum of their revenues, and the first record's place.
+-- The first span also serves what happened before it: a CRM seldom knows the past, and a customer's earliest known
+-- tier is the best guess there.
+with {{ known_spans(ref("stg_customers"), ref("customer_history"), "customer_ref") }},
 
 records as (
     select
-        *,
-        lead(valid_from_at) over (partition by customer_ref order by valid_from_at) as valid_to_at,
-        min(valid_from_at) over (partition by customer_ref) as known_from_at
-    from ranked
-    where source_rank = 1
+        known.customer_ref,
+        coalesce(identity.person_ref, known.customer_ref) as person_ref,
+        known.holds_from_at as valid_from_at,
+        lead(known.holds_from_at) over (partition by known.customer_ref order by known.holds_from_at) as valid_to_at,
+        min(known.holds_from_at) over (partition by known.customer_ref) as known_from_at,
+        known.tier,
+        known.segment,
+        known.region,
+        known.annual_revenue,
+        known.since_on
+    from known
+    left join {{ ref("stg_identity") }} as identity on known.customer_ref = identity.ref
 ),
 
 starts as (

@@ -37,8 +37,12 @@ select
     tickets.channel,
     tickets.problem_type,
     tickets.problem_subtype,
+    tickets.complexity,
+    tickets.product,
     tickets.region,
-    tickets.team
+    tickets.team,
+    tickets.tenure_band,
+    tickets.daypart
 from measured as clocks
 inner join {{ ref("int_tickets") }} as tickets on clocks.ticket_key = tickets.ticket_key
 left join {{ ref("int_sla_predicted_breach") }} as breaches
