@@ -24,6 +24,7 @@ from huiyin.ingest_cli import drift_app, quarantine_app
 from huiyin.interval import Interval
 from huiyin.mask_cli import app as mask_key_app
 from huiyin.mask_cli import mask
+from huiyin.metrics_cli import app as metrics_app
 from huiyin.nlp_cli import app as nlp_app
 from huiyin.nlp_cli import evaluate
 from huiyin.sources_cli import app as sources_app
@@ -48,6 +49,7 @@ app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contr
 app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
 app.add_typer(identity_app, name="identity", help="Who is who among customers: list, show, review, link, separate.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+app.add_typer(metrics_app, name="metrics", help="Any indicator by any dimension and period 指标查询.")
 app.add_typer(
     topics_app, name="topics", help="Topics 主题: of any CSV file (fit, assign); your own (list, rename, merge, split)."
 )
