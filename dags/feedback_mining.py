@@ -1,4 +1,4 @@
-"""Score what customers wrote: sentiment and topics of every text that is new, changed, or scored by an older model.
+"""Score what customers wrote: sentiment, opinions and topics of every text that is new, changed, or of an older model.
 
 The texts leave the warehouse as Parquet chunks; the scoring tasks are mapped over the chunks, need no warehouse and may
 run on several workers; their results come back by merge. The first run fits the topic model. With no new texts the run
@@ -25,22 +25,26 @@ from huiyin.config import Settings
 @task(pool=WRITER_POOL)
 def hand_over() -> list[str]:
     """Write the texts to score as Parquet chunks; their paths."""
+    from nlp.opinions import opinion_version
     from nlp.scoring import sentiment_version
     from nlp.topics import current_version
-    from warehouse.handover import export_unscored
+    from warehouse.handover import ModelVersions, export_unscored
 
     run_id = get_current_context()["run_id"]
     folder = SETTINGS.handover_dir / re.sub(r"[^0-9A-Za-z-]+", "_", run_id)
-    files = export_unscored(SETTINGS, sentiment_version(SETTINGS), current_version(SETTINGS), folder)
+    versions = ModelVersions(sentiment_version(SETTINGS), current_version(SETTINGS), opinion_version(SETTINGS))
+    files = export_unscored(SETTINGS, versions, folder)
     return [str(file) for file in files]
 
 
 @task
-def score(chunk: str) -> str:
-    """Sentiment of one chunk, and its embeddings into the cache."""
+def score(chunk: str) -> None:
+    """Sentiment, aspects and feelings of one chunk, and its embeddings into the cache."""
+    from nlp.opinions import opinions_chunk
     from nlp.scoring import score_chunk
 
-    return str(_result(score_chunk, chunk, "sentiment"))
+    _result(score_chunk, chunk, "sentiment")
+    _result(opinions_chunk, chunk, "opinions")
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
@@ -53,26 +57,25 @@ def topic_model(chunks: list[str]) -> None:
 
 
 @task
-def assign(chunk: str) -> str:
+def assign(chunk: str) -> None:
     """Topics of one chunk."""
     from nlp.topics import assign_chunk
 
-    return str(_result(assign_chunk, chunk, "topics"))
+    _result(assign_chunk, chunk, "topics")
 
 
-def _result(work: Callable[[Settings, Path, Path], object], chunk: str, kind: str) -> Path:
+def _result(work: Callable[[Settings, Path, Path], object], chunk: str, kind: str) -> None:
     in_file = Path(chunk)
     out_file = in_file.parent / kind / in_file.name
     out_file.parent.mkdir(exist_ok=True)
     work(SETTINGS, in_file, out_file)
-    return out_file
 
 
 @task(pool=WRITER_POOL, trigger_rule=TriggerRule.NONE_FAILED)
 def load_results(chunks: list[str]) -> list[str]:
     """Merge the results of all chunks into the warehouse, then remove the hand-over."""
     from nlp.topics import write_topics
-    from warehouse.handover import load_assignments, load_scores, load_topics
+    from warehouse.handover import load_assignments, load_opinions, load_scores, load_topics
 
     if not chunks:
         return []
@@ -84,6 +87,7 @@ def load_results(chunks: list[str]) -> list[str]:
         load_scores(SETTINGS, [folder / "sentiment" / name for name in names]),
         load_assignments(SETTINGS, [folder / "topics" / name for name in names]),
         load_topics(SETTINGS, registry),
+        load_opinions(SETTINGS, [folder / "opinions" / name for name in names]),
     ]
     shutil.rmtree(folder)
     return [str(count) for count in counts]

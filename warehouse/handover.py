@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,22 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
             ]
         ),
         ("voice_id",),
+    ),
+    "opinions": (
+        pa.schema(
+            [
+                pa.field("voice_id", pa.string(), nullable=False),
+                pa.field("text_hash", pa.string(), nullable=False),
+                pa.field("model_version", pa.string(), nullable=False),
+                pa.field("kind", pa.string(), nullable=False),
+                pa.field("code", pa.string(), nullable=False),
+                pa.field("name_zh", pa.string()),
+                pa.field("polarity", pa.string(), nullable=False),
+                pa.field("strength", pa.float64()),
+                pa.field("words", pa.string()),
+            ]
+        ),
+        ("voice_id", "kind", "code", "polarity"),
     ),
     "topics": (
         pa.schema(
@@ -88,20 +105,31 @@ def create_nlp_tables(warehouse: Warehouse) -> None:
         warehouse.add_missing_columns("nlp", table, columns)
 
 
-def export_unscored(settings: Settings, sentiment_version: str, topic_version: str, folder: Path) -> list[Path]:
-    """Write the texts that lack a sentiment or a topic of these model versions, or whose text has changed since.
+@dataclass(frozen=True)
+class ModelVersions:
+    """The versions of the models that the results of a hand-over will carry."""
+
+    sentiment: str
+    topics: str
+    opinions: str
+
+
+def export_unscored(settings: Settings, versions: ModelVersions, folder: Path) -> list[Path]:
+    """Write the texts that lack a result of one of these model versions, or whose text has changed since.
 
     Returns Parquet files of at most ``settings.nlp.chunk_size`` rows (voice_id, text, text_hash), in a stable order;
     no file when nothing is new. ``folder`` is emptied first: it holds this hand-over only.
     """
-    query = (
-        f"SELECT v.voice_id, v.text, v.text_hash FROM ({_VOICES}) v"
-        f" WHERE NOT EXISTS (SELECT 1 FROM nlp.sentiment s WHERE s.voice_id = v.voice_id"
-        f" AND s.text_hash = v.text_hash AND s.model_version = {_literal(sentiment_version)})"
-        f" OR NOT EXISTS (SELECT 1 FROM nlp.topic_assignment a WHERE a.voice_id = v.voice_id"
-        f" AND a.text_hash = v.text_hash AND a.model_version = {_literal(topic_version)})"
-        " ORDER BY v.voice_id"
+    lacking = " OR ".join(
+        f"NOT EXISTS (SELECT 1 FROM nlp.{table} r WHERE r.voice_id = v.voice_id"
+        f" AND r.text_hash = v.text_hash AND r.model_version = {_literal(version)})"
+        for table, version in (
+            ("sentiment", versions.sentiment),
+            ("topic_assignment", versions.topics),
+            ("opinions", versions.opinions),
+        )
     )
+    query = f"SELECT v.voice_id, v.text, v.text_hash FROM ({_VOICES}) v WHERE {lacking} ORDER BY v.voice_id"
     return _export(settings, query, folder, "unscored")
 
 
@@ -126,6 +154,25 @@ def load_assignments(settings: Settings, files: Iterable[Path]) -> MergeCounts:
     return _load(settings, "topic_assignment", files, "assigned_at")
 
 
+def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
+    """Put the opinions of these texts in the place of what ``nlp.opinions`` holds of them; how many rows there are now.
+
+    Each file holds all opinions of each of its texts, at least the row ``none``. Raises :class:`HandoverError`.
+    """
+    schema, key = NLP_TABLES["opinions"]
+    read = [_read(file, schema, None) for file in files]
+    if not read:
+        return 0
+    rows = _last_of_each_key(pa.concat_tables(read), key)
+    rows = rows.append_column(ROW_HASH, _row_hashes(rows))
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        with warehouse.transaction():
+            warehouse.delete_matching("nlp", "opinions", rows.group_by(["voice_id"]).aggregate([]))
+            warehouse.append("nlp", "opinions", rows)
+    return rows.num_rows
+
+
 def load_topics(settings: Settings, file: Path) -> MergeCounts:
     """Merge the topic registry (columns of ``nlp.topics``) into the warehouse. Raises :class:`HandoverError`."""
     return _load(settings, "topics", [file], None)
@@ -138,7 +185,7 @@ def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
     with open_warehouse(settings) as warehouse:
         create_nlp_tables(warehouse)
         with warehouse.transaction():
-            for table in ("sentiment", "topic_assignment"):
+            for table in ("sentiment", "topic_assignment", "opinions"):
                 gone += warehouse.select_matching("nlp", table, keys).num_rows
                 warehouse.delete_matching("nlp", table, keys)
     if settings.handover_dir.exists():

@@ -35,7 +35,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 def exported(settings: Settings, sentiment: str = "s1", topics: str = "t1") -> list[dict[str, Any]]:
-    files = handover.export_unscored(settings, sentiment, topics, settings.handover_dir / "run")
+    versions = handover.ModelVersions(sentiment, topics, "o1")
+    files = handover.export_unscored(settings, versions, settings.handover_dir / "run")
     return [row for file in files for row in pq.read_table(file).to_pylist()]
 
 
@@ -52,7 +53,47 @@ def score(
     pq.write_table(
         pa.table(ids | {"topic_id": [7] * n, "similarity": [0.9] * n, "model_version": [topics] * n}), assigned
     )
+    give_opinions(settings, ids, [{"kind": "none", "code": "", "polarity": ""}] * n)
     return [handover.load_scores(settings, [scores]), handover.load_assignments(settings, [assigned])]
+
+
+def give_opinions(settings: Settings, ids: dict[str, list[Any]], opinions: list[dict[str, Any]]) -> int:
+    file = settings.var_dir / "opinions.parquet"
+    schema = handover.NLP_TABLES["opinions"][0]
+    keys = zip(ids["voice_id"], ids["text_hash"], strict=True)
+    rows = [
+        {"voice_id": voice, "text_hash": digest, "model_version": "o1"} | opinion
+        for (voice, digest), opinion in zip(keys, opinions, strict=True)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
+    return handover.load_opinions(settings, [file])
+
+
+def test_all_opinions_of_a_text_are_replaced_together(store: Settings) -> None:
+    rows = exported(store)
+    score(store, rows)
+    ids = {"voice_id": ["ticket:a:1"] * 2 + ["ticket:a:2"], "text_hash": ["h", "h", "g"]}
+    slow = {"kind": "aspect", "code": "speed", "polarity": "negative", "words": "慢"}
+    angry = {"kind": "emotion", "code": "anger", "polarity": "", "strength": 0.6, "words": "😡"}
+    kind = {"kind": "aspect", "code": "attitude", "polarity": "positive", "words": "态度好"}
+    query = "SELECT voice_id, kind, code FROM nlp.opinions ORDER BY 1, 2"
+    nothing = {"voice_id": "feedback:b:1", "kind": "none", "code": ""}
+    second = {"voice_id": "ticket:a:2", "kind": "aspect", "code": "attitude"}
+    for _ in range(2):
+        assert give_opinions(store, ids, [slow, angry, kind]) == 3
+        with open_warehouse(store) as warehouse:
+            assert warehouse.rows(query) == [
+                nothing,
+                {"voice_id": "ticket:a:1", "kind": "aspect", "code": "speed"},
+                {"voice_id": "ticket:a:1", "kind": "emotion", "code": "anger"},
+                second,
+            ]
+    # Its text has another hash by now, so it is handed over again; what isn't said any more goes.
+    assert [row["voice_id"] for row in exported(store)] == ["ticket:a:1", "ticket:a:2"]
+    give_opinions(store, {"voice_id": ["ticket:a:1"], "text_hash": ["h2"]}, [angry])
+    with open_warehouse(store) as warehouse:
+        found = warehouse.rows(query)
+    assert found == [nothing, {"voice_id": "ticket:a:1", "kind": "emotion", "code": "anger"}, second]
 
 
 def test_a_text_is_handed_over_once_per_model_version_and_empty_texts_never(store: Settings) -> None:
@@ -117,7 +158,7 @@ def test_chunks_hold_at_most_the_configured_number_of_texts(tmp_path: Path) -> N
             " SELECT 'v' || i AS voice_id, '文' || i AS text FROM range(250) t(i)"
         )
     folder = settings.handover_dir / "run"
-    files = handover.export_unscored(settings, "s1", "t1", folder)
+    files = handover.export_unscored(settings, handover.ModelVersions("s1", "t1", "o1"), folder)
     assert [pq.read_metadata(file).num_rows for file in files] == [100, 100, 50]
     assert len(handover.export_texts(settings, folder)) == 3
     assert sorted(path.name.split("-")[0] for path in folder.iterdir()) == ["texts"] * 3

@@ -1,0 +1,25 @@
+select
+    voices.voice_id,
+    opinions.opinion_kind,
+    opinions.opinion_code,
+    opinions.opinion_zh,
+    opinions.polarity,
+    opinions.strength,
+    opinions.words,
+    voices.voice_kind,
+    voices.source,
+    voices.ticket_id,
+    voices.feedback_id,
+    voices.customer_ref,
+    voices.customer_tier,
+    voices.channel,
+    voices.problem_type,
+    voices.problem_subtype,
+    voices.product,
+    voices.region,
+    voices.team,
+    voices.occurred_at,
+    voices.occurred_on,
+    opinions.model_version as opinion_model_version
+from {{ ref("stg_opinions") }} as opinions
+inner join {{ ref("int_voices") }} as voices on opinions.voice_id = voices.voice_id
