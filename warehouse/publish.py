@@ -49,6 +49,12 @@ PUBLIC_MARTS = (
     "agg_bot_performance",
     "agg_action_tracking",
     "agg_ticket_reconciliation",
+    "fct_demand_hourly",
+    "fct_demand_forecast",
+    "fct_demand_forecast_types",
+    "agg_forecast_accuracy",
+    "fct_staffing_groups",
+    "fct_staffing",
     "bi_captions",
 )
 # BI tools on DuckDB before 2.0 can read this.

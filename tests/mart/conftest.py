@@ -17,7 +17,7 @@ from warehouse.dbt import SELECT_CORE, SELECT_MEANING, run_dbt
 
 def _build(settings: Settings) -> Built:
     rows = company.random_company()
-    company.load(settings, rows | company.decisions())
+    company.load(settings, rows | company.decisions() | company.demand())
     run_dbt(settings, "build", SELECT_CORE, {"as_of": company.AS_OF})
     built = Built(settings, rows)
     company.load(settings, company.meaning(built.frame("intermediate.int_voices")["voice_id"]))

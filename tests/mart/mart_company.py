@@ -19,6 +19,7 @@ from huiyin.config import PROJECT_ROOT, Settings
 from ingest.contract import ENTITIES
 from ingest.identity.tables import IDENTITY
 from warehouse.connection import open_warehouse
+from warehouse.demand import DEMAND_TABLES
 from warehouse.handover import NLP_TABLES
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -70,10 +71,17 @@ lunch,false,Europe/Berlin,7,00:00,24:00,false
 """
 
 
+STAFFING_TARGETS = """staffing_group,group_zh,media,team,method,schedule_id,service_level,target_seconds,\
+handling_seconds,concurrency,shrinkage,max_occupancy,carries_over
+hotline,热线,voice,组0,erlang_c,office,0.8,20,300,1,0.3,0.85,false
+chat,在线,chat,组0,erlang_c,,0.8,60,600,2,0.3,0.85,true
+"""
+
+
 def rules_with(folder: Path, **files: str) -> Path:
-    """The project's rules in a folder of its own, some files replaced."""
+    """The project's rules in a folder of its own, some files replaced; staffing by the teams of this company."""
     shutil.copytree(PROJECT_ROOT / "dbt_project" / "seeds", folder)
-    for name, content in files.items():
+    for name, content in ({"staffing_targets": STAFFING_TARGETS} | files).items():
         (folder / f"{name}.csv").write_text(content, encoding="utf-8")
     return folder
 
@@ -88,6 +96,8 @@ def load(settings: Settings, rows: Mapping[str, Iterable[Mapping[str, Any]]]) ->
                 schema, key, place = IDENTITY, ("ref",), "raw"
             elif name in NLP_TABLES:
                 (schema, key), place = NLP_TABLES[name], "nlp"
+            elif name in DEMAND_TABLES:
+                (schema, key), place = DEMAND_TABLES[name], "demand"
             else:
                 schema, key, place = CALENDAR, ("date_day",), "raw"
             load_columns = {"_source": "desk", "_loaded_at": datetime(2024, 1, 1), "_batch_id": "b", "_row_hash": "h"}
@@ -368,5 +378,60 @@ def meaning(voices: Iterable[str]) -> Rows:
             "model_version": "t1",
         }
         for number in range(4)
+    ]
+    return rows
+
+
+def demand() -> Rows:
+    """Two forecasts of two channels, one of a week ago, the agents required of two groups, and a roster."""
+    last, newest = AS_OF.date() - timedelta(days=10), AS_OF.date()
+    rows: Rows = {"forecast": [], "forecast_shares": [], "staffing": [], "rosters": []}
+    for made_on in (last, newest):
+        for day in range(28):
+            for hour in range(24):
+                for channel in ("phone", "wechat"):
+                    expected = (day * 7 + hour * 3) % 11 / 10
+                    rows["forecast"].append(
+                        {
+                            "made_on": made_on,
+                            "date_day": made_on + timedelta(days=day),
+                            "hour_of_day": hour,
+                            "channel": channel,
+                            "expected_count": expected,
+                            "low_count": 0,
+                            "high_count": int(expected * 3),
+                            "method": "combination",
+                            "is_backtest": made_on == last,
+                        }
+                    )
+        for channel, problem_type, share in (
+            ("phone", "product", 0.25),
+            ("phone", "unknown", 0.75),
+            ("wechat", "product", 1.0),
+        ):
+            rows["forecast_shares"].append(
+                {"made_on": made_on, "channel": channel, "problem_type": problem_type, "share": share}
+            )
+    for hour in range(48):
+        for group, agents in (("hotline", hour % 5 + 0.5), ("chat", 1.0)):
+            rows["staffing"].append(
+                {
+                    "date_day": newest + timedelta(days=hour // 24),
+                    "hour_of_day": hour % 24,
+                    "staffing_group": group,
+                    "made_on": newest,
+                    "expected_count": 2.0,
+                    "handling_seconds": 300.0,
+                    "load_erlangs": 0.2,
+                    "required_positions": 1.0,
+                    "required_agents": agents,
+                    "service_level": 0.9,
+                    "occupancy": 0.2,
+                }
+            )
+    morning = datetime(newest.year, newest.month, newest.day, 0, 30)
+    rows["rosters"] = [
+        {"agent_ref": f"a{n}", "starts_at": morning + timedelta(hours=n), "ends_at": morning + timedelta(hours=n + 8)}
+        for n in range(8)
     ]
     return rows

@@ -14,6 +14,7 @@ from huiyin.config import PROJECT_ROOT
 from ingest.contract import ENTITIES
 from ingest.identity.tables import IDENTITY
 from warehouse.builds import BUILD_TABLES
+from warehouse.demand import DEMAND_TABLES
 from warehouse.handover import NLP_TABLES
 from warehouse.publish import PUBLIC_MARTS
 
@@ -36,10 +37,10 @@ def properties(kind: str) -> dict[str, dict[str, Any]]:
 
 def test_sources_have_the_columns_types_and_keys_of_the_contract_and_of_the_handover() -> None:
     tables = {name: (entity.arrow_schema, ("_source", *entity.key)) for name, entity in ENTITIES.items()}
-    tables |= NLP_TABLES | BUILD_TABLES | {"identity": (IDENTITY, ("ref",)), "calendar_days": (CALENDAR, ("date_day",))}
+    tables |= NLP_TABLES | BUILD_TABLES | DEMAND_TABLES
+    tables |= {"identity": (IDENTITY, ("ref",)), "calendar_days": (CALENDAR, ("date_day",))}
     declared = {t["name"]: t for source in properties("sources").values() for t in source["tables"]}
-    # Nothing in the mart reads the rosters yet.
-    assert set(declared) == set(tables) - {"rosters"}
+    assert set(declared) == set(tables)
     for name, table in declared.items():
         schema, key = tables[name]
         assert {c["name"]: c["data_type"] for c in table["columns"]} == {f.name: SQL_TYPES[str(f.type)] for f in schema}
