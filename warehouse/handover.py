@@ -170,7 +170,7 @@ def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
         with warehouse.transaction():
             warehouse.delete_matching("nlp", "opinions", rows.group_by(["voice_id"]).aggregate([]))
             warehouse.append("nlp", "opinions", rows)
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def load_topics(settings: Settings, file: Path) -> MergeCounts:

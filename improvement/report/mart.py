@@ -30,6 +30,7 @@ class MartRows:
     actions: list[Row]
     topics: list[Row]
     topic_weeks: list[Row]
+    opinions: list[Row]
     problem_response: list[Row]
     reconciliation: list[Row]
     extent: Row
@@ -112,6 +113,7 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
             f" where date_day >= {_day(periods.sparkline_start_on)} and date_day <= {_day(periods.week_end_on)}"
             " group by 1, 2 order by 1, 2"
         ),
+        opinions=_opinions(mart, periods),
         problem_response=mart.rows(
             "select * from mart.agg_problem_response where period_start_on ="
             f" (select max(period_start_on) from mart.agg_problem_response where period_start_on <= {as_of})"
@@ -165,4 +167,26 @@ def _topics(mart: Warehouse, periods: Periods) -> list[Row]:
         " from mart.fct_topic_daily f left join mart.dim_topic t on t.topic_id = f.topic_id"
         f" where f.date_day >= {_day(before_from)} and f.date_day <= {_day(periods.as_of_on)}"
         " group by f.topic_id order by voices desc, f.topic_id"
+    )
+
+
+def _opinions(mart: Warehouse, periods: Periods) -> list[Row]:
+    """Aspects and feelings with the voices that show them in these 28 days and the 28 before."""
+    now_from = periods.days_before(TOPIC_DAYS)
+    before_from = now_from - timedelta(days=TOPIC_DAYS)
+
+    def voices(condition: str, what: str = "voice_id") -> str:
+        return f"cast(count(distinct {what}) filter (where {condition}) as integer)"
+
+    is_now = f"occurred_on >= {_day(now_from)}"
+    is_before = f"occurred_on < {_day(now_from)}"
+    is_blame, is_praise = " and polarity = 'negative'", " and polarity = 'positive'"
+    return mart.rows(
+        "select opinion_kind, opinion_code, max(opinion_zh) as opinion_zh,"
+        f" {voices(is_now)} as voices, {voices(is_before)} as voices_before,"
+        f" {voices(is_now, 'customer_ref')} as customers,"
+        f" {voices(is_now + is_blame)} as blamed, {voices(is_before + is_blame)} as blamed_before,"
+        f" {voices(is_now + is_praise)} as praised"
+        f" from mart.fct_voice_opinions where occurred_on >= {_day(before_from)}"
+        f" and occurred_on <= {_day(periods.as_of_on)} group by 1, 2 order by 1, 2"
     )

@@ -18,6 +18,7 @@ from improvement.report.sections.cards import cards
 from improvement.report.sections.context import Context
 from improvement.report.sections.headline import headline
 from improvement.report.sections.indicators import indicators
+from improvement.report.sections.opinions import opinions
 from improvement.report.sections.quality import quality
 from improvement.report.sections.tables import tables
 from improvement.report.sections.topics import topics
@@ -67,6 +68,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         cards=cards(context),
         alerts=alerts(context),
         topics=topics(context),
+        opinions=opinions(context),
         tables=tables(context),
         charts=drawn,
         chart_titles=_chart_titles(context, text),

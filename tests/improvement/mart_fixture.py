@@ -42,6 +42,8 @@ MARTS: dict[str, str] = {
     "fct_sentiment": "voice_id voice_kind source ticket_id feedback_id customer_ref customer_tier annual_revenue:f"
     " channel problem_type problem_subtype product region team text occurred_at:t occurred_on:d sentiment_score:f"
     " sentiment_label sentiment_model_version topic_id:i topic_similarity:f topic_model_version",
+    "fct_voice_opinions": "voice_id opinion_kind opinion_code opinion_zh polarity strength:f words customer_ref"
+    " occurred_at:t occurred_on:d",
     "fct_topic_daily": "date_day:d topic_id:i voice_count:i ticket_count:i negative_count:i customer_count:i"
     " vip_count:i likes:i",
     "fct_alerts": "alert_id rule_code metric scope_key scope_label severity state started_on:d fired_on:d"
@@ -201,6 +203,17 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
             'snownlp-0.12.3' AS sentiment_model_version, n AS topic_id, 0.8 AS topic_similarity,
             'topics-1' AS topic_model_version
         FROM mart.fct_tickets t JOIN subtypes ON code = problem_subtype
+    """)
+    c.execute("""
+        INSERT INTO mart.fct_voice_opinions BY NAME
+        SELECT voice_id, 'aspect' AS opinion_kind, if(topic_id = 1, 'logistics', 'attitude') AS opinion_code,
+            if(topic_id = 1, '物流配送', '服务态度') AS opinion_zh, sentiment_label AS polarity, '慢' AS words,
+            customer_ref, occurred_at, occurred_on
+        FROM mart.fct_sentiment
+        UNION ALL BY NAME
+        SELECT voice_id, 'urgency' AS opinion_kind, 'regulator' AS opinion_code, '要投诉到监管' AS opinion_zh,
+            0.8 AS strength, '12315' AS words, customer_ref, occurred_at, occurred_on
+        FROM mart.fct_sentiment WHERE sentiment_score < 0.1
     """)
     c.execute("""
         INSERT INTO mart.dim_topic

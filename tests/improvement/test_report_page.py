@@ -149,6 +149,19 @@ def test_the_numbers_shown_are_those_of_the_tickets_themselves(settings: Setting
             " AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"
         )[0]
     )
+    blamed, praised = facts(
+        "SELECT count(*) FILTER (sentiment_label = 'negative'), count(*) FILTER (sentiment_label = 'positive')"
+        " FROM mart.fct_sentiment WHERE topic_id = 1 AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"
+    )
+    logistics = [cell.strip() for cell in page.locator("[data-aspect='logistics'] td").all_inner_texts()]
+    assert (logistics[0], logistics[1], logistics[3]) == ("物流配送", str(blamed), str(praised))
+    urgent = [cell.strip() for cell in page.locator("[data-feeling='regulator'] td").all_inner_texts()]
+    assert urgent[0].split() == ["要投诉到监管", "紧急"]
+    threats = facts(
+        "SELECT count(*), count(DISTINCT customer_ref) FROM mart.fct_sentiment WHERE sentiment_score < 0.1"
+        " AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"
+    )
+    assert (urgent[1], urgent[3]) == tuple(map(str, threats))
     received = facts("SELECT sum(ticket_count)::INTEGER FROM mart.agg_ticket_reconciliation")[0]
     assert page.locator("#quality ~ .scroll tbody td").nth(1).inner_text() == f"{received:,}"
 

@@ -142,6 +142,15 @@ TEXT: dict[str, str] = {
     "topic_new": "new",
     "topic_rising": "rising",
     "topic_unassigned": "Another {count} voices ({share}) fit no topic.",
+    "opinions_aspects": "Praised and blamed",
+    "opinion_aspect": "Aspect",
+    "opinion_blamed": "Blamed",
+    "opinion_praised": "Praised",
+    "opinion_share": "Share of blame",
+    "opinions_feelings": "Emotions and urgency",
+    "opinion_feeling": "Emotion or sign",
+    "opinion_customers": "Customers",
+    "opinion_urgent": "urgent",
     "table_summary": "Table 1: indicators",
     "table_problem": "Table 2: problem type × response",
     "table_actions": "Table 3: improvement measures",
@@ -261,6 +270,7 @@ TEXT: dict[str, str] = {
         "mart.fct_topic_daily (Σvoice_count, Σnegative_count), mart.dim_topic; “rising”: (now − before) ÷ "
         "√(now + before) ≥ 3 and ≥ 30% more"
     ),
+    "from_opinions": "mart.fct_voice_opinions (distinct voices; one voice may both praise and blame)",
     "from_summary": "mart.agg_indicator_summary",
     "from_problem": "mart.agg_problem_response, {month}",
     "from_actions": "mart.agg_action_tracking, mart.fct_action_effects (latest evaluation)",

@@ -148,6 +148,15 @@ TEXT: dict[str, str] = {
     "topic_new": "新主题",
     "topic_rising": "显著上升",
     "topic_unassigned": "另有 {count} 条声音（{share}）未归入任何主题。",
+    "opinions_aspects": "夸什么、怨什么",
+    "opinion_aspect": "方面",
+    "opinion_blamed": "批评",
+    "opinion_praised": "表扬",
+    "opinion_share": "批评占比",
+    "opinions_feelings": "情绪与紧急信号",
+    "opinion_feeling": "情绪或信号",
+    "opinion_customers": "客户数",
+    "opinion_urgent": "紧急",
     # tables
     "table_summary": "表一 指标汇总",
     "table_problem": "表二 问题类型 × 响应",
@@ -267,6 +276,7 @@ TEXT: dict[str, str] = {
         "mart.fct_topic_daily（Σvoice_count、Σnegative_count）、mart.dim_topic；“显著上升”：（本期 − 上期） ÷ "
         "√（本期 + 上期） ≥ 3 且增幅 ≥ 30%"
     ),
+    "from_opinions": "mart.fct_voice_opinions（按声音去重计数；同一条声音可既有表扬也有批评）",
     "from_summary": "mart.agg_indicator_summary",
     "from_problem": "mart.agg_problem_response，{month}",
     "from_actions": "mart.agg_action_tracking、mart.fct_action_effects（最近一次评估）",

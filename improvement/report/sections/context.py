@@ -54,6 +54,11 @@ class Context:
         own = row.get("indicator_zh")
         return str(own) if own and self.text["lang"].startswith("zh") else self.name("metric", code)
 
+    def opinion_name(self, row: Row) -> str:
+        """The name of an aspect or feeling: the lists' own in Chinese, else its code, which is an English word."""
+        own = row.get("opinion_zh")
+        return str(own) if own and self.text["lang"].startswith("zh") else str(row["opinion_code"]).replace("_", " ")
+
     def problem_type_name(self, row: Row) -> str:
         """A problem type's name: the rules' own in Chinese, the catalogue's in English."""
         own = row.get("problem_type_zh")
