@@ -36,3 +36,11 @@
     and {{ segment }}.segment_start_at <= {{ instant }}
     and {{ segment }}.segment_end_at > {{ instant }}
 {%- endmacro %}
+
+{% macro stops(status, pauses_on) -%}
+    {#- Whether a status is one of those that stop a clock, joined by '|'. A closed ticket is a solved one. -#}
+    strpos(
+        '|' || {{ pauses_on }} || '|',
+        '|' || case when {{ status }} = 'closed' then 'solved' else {{ status }} end || '|'
+    ) > 0
+{%- endmacro %}

@@ -27,8 +27,9 @@ def _build(settings: Settings) -> Built:
 
 @pytest.fixture(scope="session")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's rules with hours of every kind: night, lunch break, two zones, holidays kept or not."""
-    return company.rules_with(tmp_path_factory.mktemp("rules") / "own", service_schedules=company.SCHEDULES)
+    """The project's rules with hours and targets of every kind."""
+    folder = tmp_path_factory.mktemp("rules") / "own"
+    return company.rules_with(folder, service_schedules=company.SCHEDULES, sla_policies=company.POLICIES)
 
 
 @pytest.fixture(scope="session")

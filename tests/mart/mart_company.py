@@ -71,6 +71,28 @@ lunch,false,Europe/Berlin,7,00:00,24:00,false
 """
 
 
+POLICIES = """policy_id,customer_tier,priority,channel,problem_type,sla_metric,target_minutes,clock,pauses_on,\
+effective_from_on,effective_to_on
+fr,,,,,first_response,480,business,,,
+fr_urgent,,urgent,,,first_response,30,calendar,,,2024-03-10
+fr_urgent_new,,urgent,,,first_response,20,business,,2024-03-10,
+fr_vip,vip,,,,first_response,60,business,pending,,
+fr_vip_phone,vip,,phone,,first_response,45,business,,,
+fr_product,,,wechat,product,first_response,333.5,business,,,
+nr,,,,,next_response,240,business,on_hold,,
+nr_vip,vip,,,,next_response,600,calendar,,2024-02-15,2024-05-01
+pu_urgent,,urgent,,,periodic_update,1440,calendar,pending,,
+pu_high,,high,,,periodic_update,960,business,pending|on_hold,,
+rw,,,,,requester_wait,2000,business,,,
+rw_low,,low,,,requester_wait,9000,calendar,on_hold,,
+aw,,,,,agent_work,1200,business,,,
+aw_high,,high,,,agent_work,4000,calendar,new,,
+res,,,,,resolution,3360,business,,,
+res_open,,medium,,,resolution,4000,calendar,pending|on_hold|solved,,
+res_vip,vip,,,,resolution,2520,business,pending,,
+""".replace("\\\n", "")
+
+
 STAFFING_TARGETS = """staffing_group,group_zh,media,team,method,schedule_id,service_level,target_seconds,\
 handling_seconds,concurrency,shrinkage,max_occupancy,carries_over
 hotline,热线,voice,组0,erlang_c,office,0.8,20,300,1,0.3,0.85,false

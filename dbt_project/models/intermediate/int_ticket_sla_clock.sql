@@ -1,33 +1,56 @@
--- Elapsed business time of each clock. Solving a ticket ends its wait for an answer as well. What still runs is
--- measured at the mart's 'now'.
+-- Elapsed time of each clock without the stretches in which a status stopped it, by calendar and by business time. Both
+-- clocks only grow, so the part of a pause inside a clock is a difference of their readings.
 with clocks as (
     select
-        targets.ticket_key,
-        targets.sla_metric,
-        targets.policy_id,
-        targets.target_business_seconds,
-        tickets.created_at as started_at,
-        case
-            when targets.sla_metric = 'resolution' then tickets.resolved_at
-            when tickets.first_resolved_at < tickets.first_response_at then tickets.first_resolved_at
-            else coalesce(tickets.first_response_at, tickets.first_resolved_at)
-        end as ended_at,
-        as_of.as_of_at
+        targets.*,
+        coalesce(targets.ended_at, greatest(as_of.as_of_at, targets.started_at)) as measured_at
     from {{ ref("int_ticket_sla_targets") }} as targets
-    inner join {{ ref("int_tickets") }} as tickets on targets.ticket_key = tickets.ticket_key
     cross join {{ ref("int_as_of") }} as as_of
+),
+
+pauses as (
+    select
+        clocks.ticket_key,
+        clocks.sla_metric,
+        clocks.instance,
+        sum(
+            least(spans.business_to, clocks.business_to) - greatest(spans.business_from, clocks.business_from)
+        ) as business_seconds,
+        sum(
+            least({{ epoch("spans.to_at") }}, {{ epoch("clocks.measured_at") }})
+            - greatest({{ epoch("spans.from_at") }}, {{ epoch("clocks.started_at") }})
+        ) as calendar_seconds
+    from clocks
+    inner join {{ ref("int_ticket_status_spans") }} as spans
+        on clocks.ticket_key = spans.ticket_key
+        and clocks.measured_at > spans.from_at
+        and clocks.started_at < spans.to_at
+        and {{ stops("spans.status", "clocks.pauses_on") }}
+    group by clocks.ticket_key, clocks.sla_metric, clocks.instance
 )
 
 select
     clocks.ticket_key,
     clocks.sla_metric,
+    clocks.instance,
     clocks.policy_id,
-    clocks.target_business_seconds,
+    clocks.clock,
+    clocks.target_seconds,
+    clocks.priority_at_creation,
+    clocks.priority,
     clocks.started_at,
     clocks.ended_at,
-    -- An end before the start (a source's clock) and a ticket younger than 'now' have taken no time.
-    coalesce(ticket_clock.business_seconds, 0) as elapsed_business_seconds
+    clocks.business_to,
+    cast(
+        clocks.business_to - clocks.business_from - coalesce(pauses.business_seconds, 0) as bigint
+    ) as elapsed_business_seconds,
+    cast(
+        {{ seconds_between("clocks.started_at", "clocks.measured_at") }} - coalesce(pauses.calendar_seconds, 0) as bigint
+    ) as elapsed_calendar_seconds,
+    clocks.ended_at is null and {{ stops("status.status", "clocks.pauses_on") }} as is_paused
 from clocks
-left join {{ ref("int_ticket_clock") }} as ticket_clock
-    on clocks.ticket_key = ticket_clock.ticket_key
-    and date_trunc('second', coalesce(clocks.ended_at, clocks.as_of_at)) = ticket_clock.clock_at
+inner join {{ ref("int_ticket_status") }} as status on clocks.ticket_key = status.ticket_key
+left join pauses
+    on clocks.ticket_key = pauses.ticket_key
+    and clocks.sla_metric = pauses.sla_metric
+    and clocks.instance = pauses.instance

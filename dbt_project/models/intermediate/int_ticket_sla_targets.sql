@@ -1,74 +1,108 @@
--- The policy of each reportable ticket for each metric: of those that fit and were in force on the day it was
--- created, the one that names most; of equals the newer one. Policies are matched to the few combinations of
--- attributes first, then to tickets by equality.
-with tickets as (
-    select
-        ticket_key,
-        created_on,
+-- The policy of each clock: of those that fit and were in force on the day it started, the one that names most; of
+-- equals the newer one. The winner is found for the few combinations of attributes and spans between changes of the
+-- rules first, then by equality for the many clocks.
+with combinations as (
+    select distinct
+        sla_metric,
         coalesce(customer_tier, '') as customer_tier,
-        coalesce(priority_at_creation, '') as priority,
+        coalesce(priority, '') as priority,
         coalesce(channel, '') as channel,
         coalesce(problem_type, '') as problem_type
-    from {{ ref("int_tickets") }}
-    where reason = 'reportable'
+    from {{ ref("int_ticket_sla_instances") }}
 ),
 
-combinations as (
-    select distinct
-        customer_tier,
-        priority,
-        channel,
-        problem_type
-    from tickets
-),
-
-fitting as (
+changes as (
     select
-        combinations.*,
-        policies.policy_id,
-        policies.sla_metric,
-        cast(policies.target_minutes * 60 as bigint) as target_business_seconds,
-        policies.effective_from_on,
-        policies.effective_to_on,
-        case when policies.customer_tier is not null then 1 else 0 end
-        + case when policies.priority is not null then 1 else 0 end
-        + case when policies.channel is not null then 1 else 0 end
-        + case when policies.problem_type is not null then 1 else 0 end as named_count
-    from combinations
-    inner join {{ ref("sla_policies") }} as policies
-        on coalesce(policies.customer_tier, combinations.customer_tier) = combinations.customer_tier
-        and coalesce(policies.priority, combinations.priority) = combinations.priority
-        and coalesce(policies.channel, combinations.channel) = combinations.channel
-        and coalesce(policies.problem_type, combinations.problem_type) = combinations.problem_type
+        sla_metric,
+        effective_from_on as from_on
+    from {{ ref("sla_policies") }}
+    where effective_from_on is not null
+    union
+    select
+        sla_metric,
+        effective_to_on
+    from {{ ref("sla_policies") }}
+    where effective_to_on is not null
+    union
+    select
+        sla_metric,
+        date '1900-01-01'
+    from {{ ref("sla_policies") }}
+),
+
+spans as (
+    select
+        sla_metric,
+        from_on,
+        coalesce(
+            lead(from_on) over (partition by sla_metric order by from_on), date '9999-12-31'
+        ) as to_on
+    from changes
 ),
 
 ranked as (
     select
-        tickets.ticket_key,
-        fitting.sla_metric,
-        fitting.policy_id,
-        fitting.target_business_seconds,
+        combinations.*,
+        spans.from_on,
+        spans.to_on,
+        policies.policy_id,
+        policies.clock,
+        policies.target_minutes,
+        -- What belongs to the metric stops its clock, whatever the policy adds.
+        case combinations.sla_metric
+            when 'requester_wait' then 'pending|solved|'
+            when 'agent_work' then 'pending|on_hold|solved|'
+            else ''
+        end || coalesce(policies.pauses_on, '') as pauses_on,
         row_number() over (
-            partition by tickets.ticket_key, fitting.sla_metric
+            partition by
+                combinations.sla_metric,
+                combinations.customer_tier,
+                combinations.priority,
+                combinations.channel,
+                combinations.problem_type,
+                spans.from_on
             order by
-                fitting.named_count desc,
-                coalesce(fitting.effective_from_on, date '1900-01-01') desc,
-                {{ bytewise("fitting.policy_id") }}
+                case when policies.customer_tier is not null then 1 else 0 end
+                + case when policies.priority is not null then 1 else 0 end
+                + case when policies.channel is not null then 1 else 0 end
+                + case when policies.problem_type is not null then 1 else 0 end desc,
+                coalesce(policies.effective_from_on, date '1900-01-01') desc,
+                {{ bytewise("policies.policy_id") }}
         ) as best_first
-    from tickets
-    inner join fitting
-        on tickets.customer_tier = fitting.customer_tier
-        and tickets.priority = fitting.priority
-        and tickets.channel = fitting.channel
-        and tickets.problem_type = fitting.problem_type
-        and (fitting.effective_from_on is null or tickets.created_on >= fitting.effective_from_on)
-        and (fitting.effective_to_on is null or tickets.created_on < fitting.effective_to_on)
+    from combinations
+    inner join spans on combinations.sla_metric = spans.sla_metric
+    inner join {{ ref("sla_policies") }} as policies
+        on combinations.sla_metric = policies.sla_metric
+        and coalesce(policies.customer_tier, combinations.customer_tier) = combinations.customer_tier
+        and coalesce(policies.priority, combinations.priority) = combinations.priority
+        and coalesce(policies.channel, combinations.channel) = combinations.channel
+        and coalesce(policies.problem_type, combinations.problem_type) = combinations.problem_type
+        and coalesce(policies.effective_from_on, spans.from_on) <= spans.from_on
+        and coalesce(policies.effective_to_on, spans.to_on) >= spans.to_on
 )
 
 select
-    ticket_key,
-    sla_metric,
-    policy_id,
-    target_business_seconds
-from ranked
-where best_first = 1
+    instances.ticket_key,
+    instances.sla_metric,
+    instances.instance,
+    instances.started_at,
+    instances.ended_at,
+    instances.business_from,
+    instances.business_to,
+    instances.priority_at_creation,
+    instances.priority,
+    ranked.policy_id,
+    ranked.clock,
+    ranked.pauses_on,
+    cast(ranked.target_minutes * 60 as bigint) as target_seconds
+from {{ ref("int_ticket_sla_instances") }} as instances
+inner join ranked
+    on instances.sla_metric = ranked.sla_metric
+    and coalesce(instances.customer_tier, '') = ranked.customer_tier
+    and coalesce(instances.priority, '') = ranked.priority
+    and coalesce(instances.channel, '') = ranked.channel
+    and coalesce(instances.problem_type, '') = ranked.problem_type
+    and instances.started_on >= ranked.from_on
+    and instances.started_on < ranked.to_on
+    and ranked.best_first = 1

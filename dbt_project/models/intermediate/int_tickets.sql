@@ -45,15 +45,21 @@ select
     status.status,
     status.is_solved,
     responses.first_response_at,
-    response_clock.business_seconds as first_response_business_seconds,
+    milestones.first_response_business_seconds,
     responses.first_bot_response_at,
+    milestones.first_bot_response_business_seconds,
     status.first_resolved_at,
     status.resolved_at,
-    resolution_clock.business_seconds as resolution_business_seconds,
+    milestones.first_resolution_business_seconds,
+    milestones.resolution_business_seconds,
     status.reopen_count,
     coalesce(handling.transfer_count, 0) as transfer_count,
     responses.customer_message_count,
-    responses.agent_message_count
+    responses.agent_message_count,
+    coalesce(milestones.touch_count, 0) as touch_count,
+    milestones.now_business_seconds,
+    coalesce(contacts.customer_contact_count, 1) as customer_contact_count,
+    coalesce(contacts.is_passed_on, false) as is_passed_on
 from {{ ref("stg_tickets") }} as tickets
 inner join subtypes on tickets.ticket_key = subtypes.ticket_key
 inner join {{ ref("int_ticket_cleaning") }} as cleaning on tickets.ticket_key = cleaning.ticket_key
@@ -70,9 +76,5 @@ left join {{ ref("int_agent_versions") }} as agents
     on subtypes.agent_ref = agents.agent_ref
     and subtypes.handled_at >= agents.serves_from_at
     and subtypes.handled_at < agents.serves_to_at
-left join {{ ref("int_ticket_clock") }} as response_clock
-    on tickets.ticket_key = response_clock.ticket_key
-    and date_trunc('second', responses.first_response_at) = response_clock.clock_at
-left join {{ ref("int_ticket_clock") }} as resolution_clock
-    on tickets.ticket_key = resolution_clock.ticket_key
-    and date_trunc('second', status.resolved_at) = resolution_clock.clock_at
+left join {{ ref("int_ticket_milestones") }} as milestones on tickets.ticket_key = milestones.ticket_key
+left join {{ ref("int_ticket_contacts") }} as contacts on tickets.ticket_key = contacts.ticket_key

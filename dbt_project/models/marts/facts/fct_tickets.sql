@@ -7,24 +7,15 @@ with ratings as (
     group by ticket_key
 ),
 
-neighbours as (
+later_replies as (
     select
-        *,
-        lag(created_at) over same_matter as previous_contact_at,
-        lead(created_at) over same_matter as next_contact_at
-    from {{ ref("int_tickets") }}
-    where reason = 'reportable'
-    window same_matter as (
-        partition by customer_ref, problem_subtype order by created_at, {{ bytewise("ticket_key") }}
-    )
-),
-
-contacts as (
-    select
-        *,
-        -- Who the customer or what the matter is must be known to call two contacts the same.
-        customer_ref is not null and problem_subtype is not null as has_known_matter
-    from neighbours
+        ticket_key,
+        cast(count(*) as integer) as reply_count,
+        cast(sum(waited_seconds) as bigint) as reply_seconds,
+        cast(sum(business_to - business_from) as bigint) as reply_business_seconds
+    from {{ ref("int_ticket_replies") }}
+    where ended_by = 'agent' and not is_first_response
+    group by ticket_key
 )
 
 select
@@ -62,30 +53,56 @@ select
     {{ seconds_between("tickets.created_at", "tickets.first_response_at") }} as first_response_seconds,
     tickets.first_response_business_seconds,
     tickets.first_bot_response_at,
+    {{ seconds_between("tickets.created_at", "tickets.first_bot_response_at") }} as first_bot_response_seconds,
+    tickets.first_bot_response_business_seconds,
     tickets.first_resolved_at,
     tickets.resolved_at,
     {{ seconds_between("tickets.created_at", "tickets.first_resolved_at") }} as first_resolution_seconds,
+    tickets.first_resolution_business_seconds,
     {{ seconds_between("tickets.created_at", "tickets.resolved_at") }} as resolution_seconds,
     tickets.resolution_business_seconds,
+    waits.requester_wait_seconds,
+    waits.requester_wait_business_seconds,
+    waits.agent_wait_seconds,
+    waits.agent_wait_business_seconds,
+    waits.on_hold_seconds,
+    waits.on_hold_business_seconds,
+    waits.agent_work_seconds,
+    waits.agent_work_business_seconds,
     tickets.reopen_count,
     tickets.transfer_count,
     tickets.customer_message_count,
     tickets.agent_message_count,
+    tickets.touch_count,
+    coalesce(later_replies.reply_count, 0) as next_reply_count,
+    coalesce(later_replies.reply_seconds, 0) as next_reply_seconds,
+    coalesce(later_replies.reply_business_seconds, 0) as next_reply_business_seconds,
+    tickets.customer_contact_count,
+    tickets.is_passed_on,
     case
         when tickets.is_solved
             then tickets.reopen_count = 0
+                -- A source without messages tells touches only.
+                and coalesce(nullif(tickets.agent_message_count, 0), tickets.touch_count) <= 1
+    end as is_one_touch,
+    case
+        when tickets.is_solved
+            then tickets.reopen_count = 0
+                and not tickets.is_passed_on
+                and tickets.customer_contact_count <= 2
                 and not coalesce(
-                    tickets.has_known_matter
-                    and tickets.next_contact_at
+                    neighbours.next_contact_at
                     <= tickets.first_resolved_at + interval '{{ var("contact_window_days") }} days',
                     false
                 )
     end as is_first_contact_resolved,
     coalesce(
-        tickets.has_known_matter
-        and tickets.previous_contact_at >= tickets.created_at - interval '{{ var("contact_window_days") }} days',
-        false
+        neighbours.previous_contact_at >= tickets.created_at - interval '{{ var("contact_window_days") }} days', false
     ) as is_repeat_contact,
     ratings.csat_score
-from contacts as tickets
+from {{ ref("int_tickets") }} as tickets
+inner join {{ ref("int_ticket_waits") }} as waits on tickets.ticket_key = waits.ticket_key
+left join {{ ref("int_ticket_neighbours") }} as neighbours on tickets.ticket_key = neighbours.ticket_key
+left join later_replies on tickets.ticket_key = later_replies.ticket_key
 left join ratings on tickets.ticket_key = ratings.ticket_key
+where tickets.reason = 'reportable'

@@ -1,0 +1,97 @@
+-- What customer and company publicly said to each other, with the solutions and reopenings in between, in order. An
+-- answer of an agent or a solution ends the customer's wait, so `wait_number` counts them. At the same instant what the
+-- customer wrote comes before the answer, and the answer before the change of status that goes with it.
+with points as (
+    select
+        ticket_key,
+        created_at as point_at,
+        'created' as kind,
+        0 as place,
+        cast(null as integer) as event_sequence,
+        cast(null as text) as author_ref,
+        cast(null as text) as message_id
+    from {{ ref("stg_tickets") }}
+    union all
+    select
+        messages.ticket_key,
+        messages.sent_at,
+        messages.author_role,
+        case when messages.author_role = 'agent' then 2 else 1 end,
+        null,
+        messages.author_ref,
+        messages.message_id
+    from {{ ref("stg_messages") }} as messages
+    inner join {{ ref("stg_tickets") }} as tickets on messages.ticket_key = tickets.ticket_key
+    where messages.is_public
+        and messages.author_role in ('customer', 'agent', 'bot')
+        -- A message from before the ticket answers something else.
+        and messages.sent_at >= tickets.created_at
+    union all
+    -- A source without messages: the first act of an agent is the answer.
+    select
+        responses.ticket_key,
+        responses.first_response_at,
+        'agent',
+        2,
+        null,
+        min(events.actor_ref),
+        null
+    from {{ ref("int_ticket_responses") }} as responses
+    inner join {{ ref("int_ticket_events") }} as events
+        on responses.ticket_key = events.ticket_key and responses.first_response_at = events.event_at
+    left join {{ ref("int_ticket_messages") }} as messages on responses.ticket_key = messages.ticket_key
+    where messages.ticket_key is null and events.actor_role = 'agent'
+    group by responses.ticket_key, responses.first_response_at
+    union all
+    select
+        events.ticket_key,
+        greatest(events.event_at, tickets.created_at),
+        case when events.new_value in ('solved', 'closed') then 'solved' else 'reopened' end,
+        3,
+        events.event_sequence,
+        events.actor_ref,
+        null
+    from {{ ref("int_ticket_events") }} as events
+    inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
+    inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
+    where events.field = 'status'
+        and (
+            (events.new_value in ('solved', 'closed'))
+            <> (coalesce(events.previous_value, 'new') in ('solved', 'closed'))
+            -- A log that begins after the solution.
+            or (events.new_value in ('solved', 'closed') and events.event_at = status.first_resolved_at)
+        )
+)
+
+select
+    ticket_key,
+    cast(row_number() over in_ticket as integer) as point_number,
+    point_at,
+    kind,
+    author_ref,
+    cast(count(*) filter (where kind in ('agent', 'solved')) over in_ticket as integer) as wait_number,
+    -- The last change so far decides; its sequence only grows.
+    coalesce(
+        max(
+            case kind when 'solved' then event_sequence * 2 + 1 when 'reopened' then event_sequence * 2 end
+        ) over in_ticket % 2 = 1,
+        false
+    ) as is_solved,
+    case
+        when kind in ('created', 'customer', 'agent', 'bot')
+            then
+                {{ seconds_between(
+                    "max(case when kind in ('created', 'customer', 'agent', 'bot') then point_at end) over before_it",
+                    "point_at"
+                ) }}
+    end as seconds_since_previous_message
+from points
+window
+    in_ticket as (
+        partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
+        rows between unbounded preceding and current row
+    ),
+    before_it as (
+        partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
+        rows between unbounded preceding and 1 preceding
+    )
