@@ -1,4 +1,4 @@
-"""Judge the mart: alerts, improvement cards, effects of actions; then the committee's report.
+"""Judge the mart: alerts, improvement cards, effects of actions; weekly what drives satisfaction; then the report.
 
 What was decided (by people and by the system) is a source like any other: it is ingested, built into the mart and
 published, which closes the loop. With `to_on`, everything is judged as of the day before it; else as of the last day
@@ -6,6 +6,10 @@ of data. Running it again on the same day changes nothing.
 """
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
 
 from airflow.sdk import chain, get_current_context, task
 
@@ -28,6 +32,42 @@ def judge() -> dict[str, int]:
 
 
 @task(pool=WRITER_POOL)
+def contacts() -> str:
+    """Write a year's tickets as Parquet where drivers and customers at risk are a week old; the folder, else empty."""
+    from warehouse.insights import export_contacts, insights_are_due
+
+    day = as_of_on(get_current_context(), SETTINGS)
+    if not insights_are_due(SETTINGS, day):
+        return ""
+    folder = SETTINGS.handover_dir / "insights"
+    export_contacts(SETTINGS, day, folder / "contacts.parquet")
+    return str(folder)
+
+
+@task
+def explain(folder: str) -> str:
+    """What moves satisfaction, segments of customers and who is at risk."""
+    from nlp.insights import explain as find
+
+    if folder:
+        files = [Path(folder) / f"{name}.parquet" for name in ("contacts", "drivers", "customers")]
+        find(files[0], as_of_on(get_current_context(), SETTINGS), files[1], files[2])
+    return folder
+
+
+@task(pool=WRITER_POOL)
+def load_insights(folder: str) -> dict[str, int]:
+    """Put the results in the place of last week's, then remove the hand-over."""
+    from warehouse.insights import load_insights as load
+
+    if not folder:
+        return {}
+    counts = load(SETTINGS, Path(folder) / "drivers.parquet", Path(folder) / "customers.parquet")
+    shutil.rmtree(folder)
+    return counts
+
+
+@task(pool=WRITER_POOL)
 def load_decisions() -> dict[str, int]:
     """Load what was decided from the ops database."""
     from ingest.load import ingest_source
@@ -45,5 +85,15 @@ def report() -> str:
 
 
 with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["improvement"], params=AS_OF_PARAMS) as dag:
-    chain(judge(), load_decisions(), build_and_publish(DECISIONS_MART, "decisions"), report())
+    written: Any = contacts()
+    explained: Any = explain(written)
+    chain(
+        judge(),
+        load_decisions(),
+        written,
+        explained,
+        load_insights(explained),
+        build_and_publish(DECISIONS_MART, "decisions"),
+        report(),
+    )
     end_with(judge_tasks(), dag)

@@ -87,6 +87,53 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
         ),
         ("topic_id",),
     ),
+    "drivers": (
+        pa.schema(
+            [
+                pa.field("target", pa.string(), nullable=False),
+                pa.field("driver_kind", pa.string(), nullable=False),
+                pa.field("driver_column", pa.string(), nullable=False),
+                pa.field("driver", pa.string(), nullable=False),
+                pa.field("affected_count", pa.int64()),
+                pa.field("goal", pa.float64()),
+                pa.field("affected_share", pa.float64()),
+                pa.field("mean_there", pa.float64()),
+                pa.field("effect", pa.float64()),
+                pa.field("effect_low", pa.float64()),
+                pa.field("effect_high", pa.float64()),
+                pa.field("gain", pa.float64()),
+                pa.field("gain_low", pa.float64()),
+                pa.field("gain_high", pa.float64()),
+                pa.field("threshold", pa.float64()),
+                pa.field("threshold_low", pa.float64()),
+                pa.field("threshold_high", pa.float64()),
+                pa.field("threshold_verdict", pa.string()),
+                pa.field("is_harmful", pa.bool_()),
+                pa.field("is_certain", pa.bool_()),
+                pa.field("sentence_zh", pa.string()),
+                pa.field("computed_on", pa.date32(), nullable=False),
+            ]
+        ),
+        ("target", "driver_column", "driver"),
+    ),
+    "customers": (
+        pa.schema(
+            [
+                pa.field("customer_ref", pa.string(), nullable=False),
+                pa.field("segment_id", pa.int64()),
+                pa.field("segment_zh", pa.string()),
+                pa.field("risk", pa.float64()),
+                pa.field("risk_method", pa.string()),
+                pa.field("priority", pa.float64()),
+                pa.field("reasons_zh", pa.string()),
+                pa.field("revenue_at_risk", pa.float64()),
+                pa.field("contact_count", pa.int64()),
+                pa.field("main_topic", pa.string()),
+                pa.field("computed_on", pa.date32(), nullable=False),
+            ]
+        ),
+        ("customer_ref",),
+    ),
 }
 ROW_HASH = "_row_hash"
 # A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
@@ -160,11 +207,11 @@ def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
     Each file holds all opinions of each of its texts, at least the row ``none``. Raises :class:`HandoverError`.
     """
     schema, key = NLP_TABLES["opinions"]
-    read = [_read(file, schema, None) for file in files]
+    read = [read_results(file, schema) for file in files]
     if not read:
         return 0
     rows = _last_of_each_key(pa.concat_tables(read), key)
-    rows = rows.append_column(ROW_HASH, _row_hashes(rows))
+    rows = with_row_hash(rows)
     with open_warehouse(settings) as warehouse:
         create_nlp_tables(warehouse)
         with warehouse.transaction():
@@ -188,9 +235,12 @@ def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
             for table in ("sentiment", "topic_assignment", "opinions"):
                 gone += warehouse.select_matching("nlp", table, keys).num_rows
                 warehouse.delete_matching("nlp", table, keys)
+            # Whom else the list holds is ranked anew at the next run.
+            gone += int(warehouse.rows("SELECT count(*) AS n FROM nlp.customers")[0]["n"])
+            warehouse.execute("DELETE FROM nlp.customers")
     if settings.handover_dir.exists():
         shutil.rmtree(settings.handover_dir)
-    return gone
+    return int(gone)
 
 
 def _export(settings: Settings, query: str, folder: Path, stem: str) -> list[Path]:
@@ -211,20 +261,23 @@ def _export(settings: Settings, query: str, folder: Path, stem: str) -> list[Pat
 
 def _load(settings: Settings, table: str, files: Iterable[Path], instant: str | None) -> MergeCounts:
     schema, key = NLP_TABLES[table]
-    read = [_read(file, schema, instant) for file in files]
+    read = [read_results(file, schema, instant) for file in files]
     if not read:
         return MergeCounts(0, 0, 0)
     rows = _last_of_each_key(pa.concat_tables(read), key)
     # The instant of loading stays out of the hash: the same result again isn't a change.
     compared = rows.select([name for name in schema.names if name != instant])
-    rows = rows.append_column(ROW_HASH, _row_hashes(compared))
+    rows = with_row_hash(rows, compared)
     with open_warehouse(settings) as warehouse:
         create_nlp_tables(warehouse)
         return warehouse.merge("nlp", table, rows, key, ROW_HASH)
 
 
-def _read(file: Path, schema: pa.Schema, instant: str | None) -> pa.Table:
-    """The file with exactly the columns and types of the table; the instant of loading is filled in where absent."""
+def read_results(file: Path, schema: pa.Schema, instant: str | None = None) -> pa.Table:
+    """The file with exactly the columns and types of the table; the instant of loading is filled in where absent.
+
+    Raises :class:`HandoverError` for a file that can't be read or lacks a column.
+    """
     try:
         found = pq.read_table(file)
     except (OSError, pa.ArrowInvalid) as error:
@@ -248,9 +301,11 @@ def _last_of_each_key(rows: pa.Table, key: Sequence[str]) -> pa.Table:
     return rows.take(last)
 
 
-def _row_hashes(rows: pa.Table) -> pa.Array:
-    values = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-    return pa.array([hashlib.blake2b(repr(row).encode(), digest_size=16).hexdigest() for row in values], pa.string())
+def with_row_hash(rows: pa.Table, compared: pa.Table | None = None) -> pa.Table:
+    """The rows and their hash, of the columns that are ``compared``; default: all."""
+    values = zip(*(column.to_pylist() for column in (rows if compared is None else compared).columns), strict=True)
+    hashes = [hashlib.blake2b(repr(row).encode(), digest_size=16).hexdigest() for row in values]
+    return rows.append_column(ROW_HASH, pa.array(hashes, pa.string()))
 
 
 def _literal(value: str) -> str:

@@ -34,6 +34,8 @@ PUBLIC_MARTS = (
     "fct_sentiment",
     "fct_voice_opinions",
     "fct_topic_daily",
+    "agg_drivers",
+    "fct_customer_risk",
     "fct_alerts",
     "fct_cards",
     "fct_actions",

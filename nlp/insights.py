@@ -1,0 +1,106 @@
+"""What moves satisfaction, and which customers are at risk: Parquet of contacts in, Parquet of results out."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nlp.drivers import analyse
+from nlp.drivers.roles import DriverDataError
+from nlp.handover import write_results
+from nlp.segments import customers_at_risk, segment_customers
+from nlp.segments.customers import CustomerDataError
+
+logger = logging.getLogger(__name__)
+
+TARGETS = ("csat", "nps", "repeat")
+_NUMBERS = (
+    "goal", "affected_share", "mean_there", "effect", "effect_low", "effect_high", "gain", "gain_low", "gain_high",
+    "threshold", "threshold_low", "threshold_high",
+)  # fmt: skip
+DRIVER_SCHEMA = pa.schema(
+    [
+        pa.field("target", pa.string(), nullable=False),
+        pa.field("driver_kind", pa.string(), nullable=False),
+        pa.field("driver_column", pa.string(), nullable=False),
+        pa.field("driver", pa.string(), nullable=False),
+        pa.field("affected_count", pa.int64()),
+        *(pa.field(name, pa.float64()) for name in _NUMBERS),
+        pa.field("threshold_verdict", pa.string()),
+        pa.field("is_harmful", pa.bool_()),
+        pa.field("is_certain", pa.bool_()),
+        pa.field("sentence_zh", pa.string()),
+        pa.field("computed_on", pa.date32(), nullable=False),
+    ]
+)
+"""One row a target and driver, see :func:`nlp.drivers.analyse`; ``driver`` is the topic or aspect, else the column."""
+CUSTOMER_SCHEMA = pa.schema(
+    [
+        pa.field("customer_ref", pa.string(), nullable=False),
+        pa.field("segment_id", pa.int64()),
+        pa.field("segment_zh", pa.string()),
+        pa.field("risk", pa.float64()),
+        pa.field("risk_method", pa.string()),
+        pa.field("priority", pa.float64()),
+        pa.field("reasons_zh", pa.string()),
+        pa.field("revenue_at_risk", pa.float64()),
+        pa.field("contact_count", pa.int64()),
+        pa.field("main_topic", pa.string()),
+        pa.field("computed_on", pa.date32(), nullable=False),
+    ]
+)
+"""One row a customer of the year. Risk only of those who wrote in the last 90 days; a score where churn isn't known."""
+
+
+def explain(contacts_file: Path, as_of_on: date, drivers_file: Path, customers_file: Path) -> None:
+    """Drivers of every target that has answers enough, segments and risks; each file appears when complete.
+
+    What the data don't suffice for is left out and logged.
+    """
+    frame = pq.read_table(contacts_file).to_pandas()
+    write_results(_table(_drivers(frame), DRIVER_SCHEMA, as_of_on), drivers_file)
+    write_results(_table(_customers(frame), CUSTOMER_SCHEMA, as_of_on), customers_file)
+
+
+def _table(frame: pd.DataFrame, schema: pa.Schema, as_of_on: date) -> pa.Table:
+    frame = frame.assign(computed_on=as_of_on).reindex(columns=schema.names)
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+
+
+def _drivers(frame: pd.DataFrame) -> pd.DataFrame:
+    found = []
+    for target in TARGETS:
+        try:
+            table = analyse(frame, target)
+        except DriverDataError as error:
+            logger.warning("no drivers of %s: %s", target, error)
+            continue
+        table["driver"] = table["level"].where(table["level"].astype(str) != "", table["column"]).astype(str)
+        found.append(
+            table.rename(columns={"kind": "driver_kind", "column": "driver_column", "sentence": "sentence_zh"}).assign(
+                target=target
+            )
+        )
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _customers(frame: pd.DataFrame) -> pd.DataFrame:
+    known = frame[frame["customer_ref"].notna()]
+    try:
+        segments = segment_customers(known)
+        report = customers_at_risk(known)
+    except CustomerDataError as error:
+        logger.warning("no segments of customers: %s", error)
+        return pd.DataFrame()
+    table = segments[["segment_id", "segment", "contacts", "main_topic"]].join(
+        report.customers.reindex(columns=["risk", "priority", "reasons", "revenue_at_risk"])
+    )
+    table["risk_method"] = report.method
+    return table.reset_index().rename(
+        columns={"segment": "segment_zh", "reasons": "reasons_zh", "contacts": "contact_count"}
+    )
