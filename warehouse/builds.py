@@ -35,10 +35,12 @@ BUILD_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
             [
                 pa.field("entity", pa.string(), nullable=False),
                 pa.field("source", pa.string(), nullable=False),
-                pa.field("loaded_at", pa.timestamp("us")),
+                pa.field("batch_id", pa.string(), nullable=False),
+                pa.field("loaded_at", pa.timestamp("us"), nullable=False),
+                pa.field("row_count", pa.int64()),
             ]
         ),
-        ("entity", "source"),
+        ("entity", "source", "batch_id", "loaded_at"),
     ),
     "removed": (
         pa.schema(
@@ -147,5 +149,8 @@ def finish_meaning(warehouse: Warehouse) -> None:
 
 
 def _move_on(warehouse: Warehouse, reached: str) -> None:
+    # All that this build saw: a load may be older than the look-back of the next one and is then passed over there.
     warehouse.execute(f"delete from build.loads where entity in (select entity from intermediate.{reached})")
-    warehouse.execute(f"insert into build.loads select entity, source, loaded_at from intermediate.{reached}")
+    warehouse.execute(
+        "insert into build.loads select entity, source, batch_id, loaded_at, row_count from intermediate." + reached
+    )

@@ -61,16 +61,21 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     ) }}
 {%- endmacro %}
 
+{% macro is_increment() -%}
+    {#- A dbt unit test has no table of its own: it tests the whole. -#}
+    {{ return(this is not none and is_incremental()) }}
+{%- endmacro %}
+
 {% macro delete_touched(touched, key, touched_key) -%}
     {#- Runs inside the model's transaction: readers and a killed build never see the rows missing. -#}
-    {%- if not execute or is_incremental() -%}
+    {%- if not execute or is_increment() -%}
     delete from {{ this }} where ({{ key }}) in (select {{ touched_key }} from {{ ref(touched) }})
     {%- endif -%}
 {%- endmacro %}
 
 {% macro only_keys_of(touched, column, touched_key) -%}
     {#- While dbt parses, the references are read; int_touched_days always comes first: it must see what was built. -#}
-    {%- if not execute or is_incremental() -%}
+    {%- if not execute or is_increment() -%}
         {%- set days = ref("int_touched_days") -%}
         {{ column }} in (select {{ touched_key }} from {{ ref(touched) }})
     {%- else -%} true {%- endif -%}
@@ -110,17 +115,59 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {{ return(false) }}
 {%- endmacro %}
 
-{% macro loaded_since(entity, schema="raw", loaded_at="_loaded_at", by_source=true) -%}
-    {#-
-    Rows that were loaded since the last finished build, per source: a slow one doesn't lose rows to a quick one. The
-    rows of the last load count again (it may have gone on), and those of the hours before it.
-    -#}
+{% macro load_columns(entity) -%}
+    {#- What tells the loads of a table apart: source, batch, instant. -#}
+    {{ return({
+        "sentiment": ["''", "''", "loaded.scored_at"],
+        "topic_assignment": ["''", "''", "loaded.assigned_at"],
+    }.get(entity, ["loaded._source", "coalesce(loaded._batch_id, '')", "loaded._loaded_at"])) }}
+{%- endmacro %}
+
+{% macro loads_of(schema, entities) -%}
+    {%- set known = source("build", "loads") -%}
+    {%- for entity in entities %}
+    {%- set source_name, batch_id, loaded_at = load_columns(entity) %}
+    {{ "union all" if not loop.first }}
+    select
+        '{{ entity }}' as entity,
+        found.source,
+        found.batch_id,
+        found.loaded_at,
+        found.row_count,
+        found.row_count > coalesce(known.row_count, 0) as is_news
+    from (
+        select
+            cast({{ source_name }} as text) as source,
+            cast({{ batch_id }} as text) as batch_id,
+            {{ loaded_at }} as loaded_at,
+            count(*) as row_count
+        from {{ source(schema, entity) }} as loaded
+        left join (
+            select source, max(loaded_at) - interval '{{ var("look_back_hours") }} hours' as from_at
+            from {{ known }}
+            where entity = '{{ entity }}'
+            group by source
+        ) as reached on reached.source = {{ source_name }}
+        where reached.from_at is null or {{ loaded_at }} >= reached.from_at
+        group by 1, 2, 3
+    ) as found
+    left join {{ known }} as known
+        on known.entity = '{{ entity }}'
+        and found.source = known.source
+        and found.batch_id = known.batch_id
+        and found.loaded_at = known.loaded_at
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro loaded_since(entity, schema="raw") -%}
+    {#- Rows of the loads that the mart doesn't hold yet. -#}
+    {%- set source_name, batch_id, loaded_at = load_columns(entity) -%}
     select loaded.*
     from {{ source(schema, entity) }} as loaded
-    left join {{ source("build", "loads") }} as known
-        on known.entity = '{{ entity }}'
-        {%- if by_source %} and loaded._source = known.source {%- endif %}
-    where known.loaded_at is null
-        or loaded.{{ loaded_at }} is null
-        or loaded.{{ loaded_at }} >= known.loaded_at - interval '{{ var("look_back_hours") }} hours'
+    inner join {{ ref("int_loads" if schema == "raw" else "int_meaning_loads") }} as loads
+        on loads.is_news
+        and loads.entity = '{{ entity }}'
+        and loads.source = {{ source_name }}
+        and loads.batch_id = {{ batch_id }}
+        and loads.loaded_at = {{ loaded_at }}
 {%- endmacro %}

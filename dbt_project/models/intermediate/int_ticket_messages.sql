@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Who wrote when. A message from before the ticket answers something else.
 select
     messages.ticket_key,
@@ -13,6 +14,7 @@ select
     (array_agg(messages.author_ref order by messages.sent_at desc, {{ bytewise("messages.message_id") }} desc) filter (
         where messages.author_role = 'agent' and messages.author_ref is not null
     ))[1] as last_agent_ref
-from {{ ref("stg_messages") }} as messages
+from {{ ref("int_messages") }} as messages
 inner join {{ ref("stg_tickets") }} as tickets on messages.ticket_key = tickets.ticket_key
+where {{ only_touched("messages.ticket_key") }}
 group by messages.ticket_key

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Why a ticket by itself doesn't count, the first reason that holds; NULL when none does. Whether it is another one's
 -- double is seen afterwards, in int_ticket_links.
 with facts as (
@@ -33,6 +34,7 @@ with facts as (
     inner join {{ ref("int_ticket_responses") }} as responses on tickets.ticket_key = responses.ticket_key
     left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
     left join {{ ref("stg_identity") }} as identity on tickets.customer_ref = identity.ref
+    where {{ only_touched("tickets.ticket_key") }}
 )
 
 select

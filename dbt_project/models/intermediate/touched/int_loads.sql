@@ -1,10 +1,4 @@
--- How far each source was loaded when this build began to read; where it ends well, the next one begins there.
-{% for entity in ["tickets", "ticket_events", "messages", "feedback", "customers", "agents"] %}
-select
-    '{{ entity }}' as entity,
-    _source as source,
-    max(_loaded_at) as loaded_at
-from {{ source("raw", entity) }}
-group by _source
-{{ "union all" if not loop.last }}
-{% endfor %}
+-- Loads of the raw tables, and which of them the mart doesn't hold yet: of each source those after the newest one of the
+-- last finished build, and before it those that weren't there or have grown since, as a slow load begins before a quick
+-- one and ends after it. Where this build ends well, the next one begins here.
+{{ loads_of("raw", ["tickets", "ticket_events", "messages", "feedback", "customers", "agents"]) }}

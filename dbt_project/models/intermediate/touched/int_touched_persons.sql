@@ -1,5 +1,4 @@
-{#- int_loads comes first: what is loaded after it is news for the next build. -#}
--- depends_on: {{ ref("int_loads") }}, {{ ref("stg_identity") }}, {{ ref("stg_customers") }}
+-- depends_on: {{ ref("stg_identity") }}, {{ ref("stg_customers") }}
 {%- set read = loaded_since("customers") %}
 {%- if is_first_build() %}
 select

@@ -1,5 +1,5 @@
 {{ config(post_hook="{{ begin_increment() }}") }}
--- depends_on: {{ ref("int_loads") }}, {{ ref("int_touched_persons") }}, {{ ref("int_as_of") }}
+-- depends_on: {{ ref("int_touched_persons") }}, {{ ref("int_as_of") }}
 -- depends_on: {{ ref("stg_tickets") }}, {{ ref("stg_identity") }}
 {%- set removed = source("build", "removed") -%}
 {%- for entity in ["tickets", "ticket_events", "messages", "feedback", "agents"] -%}

@@ -1,16 +1,16 @@
--- depends_on: {{ ref("int_meaning_loads") }}
+{%- set read = [loaded_since("sentiment", "nlp"), loaded_since("topic_assignment", "nlp")] %}
 -- Voices that this build must write anew: of touched tickets and feedback, and those with news of their meaning.
 select 'ticket:' || ticket_key as voice_id
 from {{ ref("int_touched_tickets") }}
 union
 select 'feedback:' || feedback_key
 from {{ ref("int_touched_feedback") }}
-{%- if not execute or not is_first_build() %}
+{%- if not is_first_build() %}
 union
 select voice_id
-from ({{ loaded_since("sentiment", "nlp", "scored_at", by_source=false) }}) as scored
+from ({{ loaded_since("sentiment", "nlp") }}) as scored
 union
 select voice_id
-from ({{ loaded_since("topic_assignment", "nlp", "assigned_at", by_source=false) }}) as assigned
+from ({{ loaded_since("topic_assignment", "nlp") }}) as assigned
 {{ carried_over("voice_id") }}
 {%- endif %}
