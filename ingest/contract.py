@@ -99,7 +99,10 @@ CHANNELS = (
 )  # fmt: skip
 PRIORITIES = ("urgent", "high", "medium", "low")
 ROLES = ("customer", "agent", "bot", "system")
-TICKET_EVENT_FIELDS = ("status", "assignee", "team", "priority", "schedule", "problem_subtype", "tag")
+# A knowledge article that an agent links to a ticket is a change as well: its number is the new value.
+TICKET_EVENT_FIELDS = (
+    "status", "assignee", "team", "priority", "schedule", "problem_subtype", "tag", "knowledge_article",
+)  # fmt: skip
 STATUSES = ("new", "open", "pending", "on_hold", "solved", "closed")
 FEEDBACK_KINDS = ("csat", "nps", "survey", "review", "post")
 TIERS = ("vip", "regular")

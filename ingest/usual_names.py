@@ -186,6 +186,7 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "priority": "优先级 紧急程度",
             "problem_subtype": "问题分类 工单分类 问题小类",
             "tag": "标签",
+            "knowledge_article": "知识库文章 知识 知识条目 引用知识 关联知识",
             "schedule": "服务时间 日程",
         },
         "actor_role": _ROLES,

@@ -282,6 +282,9 @@ def random_company(seed: int = 7, tickets: int = 500) -> Rows:
                         "sent_at": moment + timedelta(seconds=chance.choice([-500_000, 0, 0.25, 700, 50_000])),
                     }
                 )
+    for number, event in enumerate(rows["ticket_events"][::11]):
+        linked = {"event_id": f"k{number}", "field": "knowledge_article", "old_value": None, "actor_role": "agent"}
+        rows["ticket_events"].append(event | linked | {"new_value": f"KB-{number % 9}"})
     # Fresh ones that nobody has touched yet: their clocks run.
     for number in range(60):
         rows["tickets"].append(

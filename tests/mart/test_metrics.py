@@ -305,18 +305,6 @@ def test_the_summary_compares_with_target_last_period_and_last_year(on_duckdb: B
     assert {date.isoweekday(pd.Timestamp(day).date()) for day in weeks["period_start_on"]} == {1}
 
 
-def test_stages_share_out_the_business_time_of_a_solved_ticket(on_duckdb: Built) -> None:
-    tickets = on_duckdb.frame("fct_tickets")
-    stages = on_duckdb.frame("intermediate.int_ticket_stages")
-    worked = stages[stages["stage"] != "done"].groupby("ticket_key")["business_seconds"].sum()
-    once = tickets[tickets["is_solved"] & (tickets["reopen_count"] == 0)].set_index("ticket_key")
-    spent = worked.reindex(once.index).fillna(0)
-    # What happens after the solution (a first answer that came too late) is no stage of it.
-    answered = once["first_response_at"].isna() | (once["first_response_at"] <= once["resolved_at"])
-    assert len(once[answered]) > 30
-    assert (spent[answered] == once.loc[answered, "resolution_business_seconds"]).all()
-
-
 def test_actions_show_their_latest_verdict_and_what_is_overdue(on_duckdb: Built) -> None:
     actions = on_duckdb.frame("agg_action_tracking").set_index("action_id")
     assert actions["is_overdue"].to_dict() == {"late": True, "done": False, "open": False}

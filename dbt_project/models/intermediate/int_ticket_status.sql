@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- How far a ticket has come. Solved and closed are one state here: a ticket that is closed without having been solved
 -- is resolved then, one that is closed after it was solved isn't resolved again.
 with changes as (
@@ -9,15 +10,18 @@ with changes as (
         new_value in ('solved', 'closed') as is_done,
         coalesce(previous_value, 'new') in ('solved', 'closed') as was_done
     from {{ ref("int_ticket_events") }}
-    where field = 'status' and new_value is not null
+    where field = 'status' and new_value is not null and {{ only_touched() }}
 ),
 
 summed as (
     select
         ticket_key,
         (array_agg(status order by event_sequence desc))[1] as status,
-        min(event_at) filter (where is_done and not was_done) as first_resolved_at,
-        max(event_at) filter (where is_done and not was_done) as last_resolved_at,
+        -- A log that begins after the solution knows of it by its first event.
+        coalesce(min(event_at) filter (where is_done and not was_done), min(event_at) filter (where is_done))
+            as first_resolved_at,
+        coalesce(max(event_at) filter (where is_done and not was_done), min(event_at) filter (where is_done))
+            as last_resolved_at,
         cast(count(*) filter (where was_done and not is_done) as integer) as reopen_count
     from changes
     group by ticket_key
@@ -32,3 +36,4 @@ select
     coalesce(summed.reopen_count, 0) as reopen_count
 from {{ ref("stg_tickets") }} as tickets
 left join summed on tickets.ticket_key = summed.ticket_key
+where {{ only_touched("tickets.ticket_key") }}

@@ -1,13 +1,13 @@
+{{ per_day("period_start_on", "month") }}
 with tickets as (
     select
         ticket_key,
         cast(date_trunc('month', created_on) as date) as period_start_on,
         coalesce(problem_type, 'unknown') as problem_type,
         first_response_business_seconds,
-        resolution_business_seconds,
-        first_response_business_seconds / 60.0 as first_response_minutes,
-        resolution_business_seconds / 60.0 as handling_minutes
+        resolution_business_seconds
     from {{ ref("fct_tickets") }}
+    where {{ in_touched_month() }}
 ),
 
 names as (
@@ -18,19 +18,21 @@ names as (
     group by problem_type
 ),
 
+-- Where the month's tickets of a type spent most business time before they were solved.
 stages as (
     select
         tickets.period_start_on,
         tickets.problem_type,
-        stages.stage,
+        visits.stage_zh,
         row_number() over (
             partition by tickets.period_start_on, tickets.problem_type
-            order by sum(stages.business_seconds) desc, {{ bytewise("stages.stage") }}
+            order by sum(visits.business_seconds) desc, {{ bytewise("visits.stage") }}
         ) as longest_first
     from tickets
-    inner join {{ ref("int_ticket_stages") }} as stages on tickets.ticket_key = stages.ticket_key
-    where stages.stage <> 'done'
-    group by tickets.period_start_on, tickets.problem_type, stages.stage
+    inner join {{ ref("fct_ticket_stages") }} as visits on tickets.ticket_key = visits.ticket_key
+    where visits.stage <> 'solved' and {{ in_touched_month("visits.created_on") }}
+    group by tickets.period_start_on, tickets.problem_type, visits.stage, visits.stage_zh
+    having sum(visits.business_seconds) > 0
 ),
 
 ratings as (
@@ -40,6 +42,7 @@ ratings as (
         avg(csat_score) as csat_mean,
         count(csat_score) as csat_count
     from {{ ref("fct_feedback") }}
+    where {{ in_touched_month() }}
     group by 1, 2
 ),
 
@@ -48,16 +51,8 @@ responses as (
         period_start_on,
         problem_type,
         count(*) as ticket_count,
-        -- Whole seconds add up exactly; a mean of fractions would depend on the order in which threads add.
-        cast(sum(first_response_business_seconds) as double precision)
-        / nullif(count(first_response_business_seconds), 0) / 60 as mean_first_response_minutes,
-        {%- for share in [50, 90, 95] %}
-        cast(percentile_cont({{ share / 100 }}) within group (order by first_response_minutes) as double precision)
-            as p{{ share }}_first_response_minutes,
-        {%- endfor %}
-        cast(sum(resolution_business_seconds) as double precision)
-        / nullif(count(resolution_business_seconds), 0) / 60 as mean_handling_minutes,
-        cast(percentile_cont(0.9) within group (order by handling_minutes) as double precision) as p90_handling_minutes
+        {{ minutes_spread("first_response_business_seconds", "first_response_", "minutes") }},
+        {{ minutes_spread("resolution_business_seconds", "handling_", "minutes") }}
     from tickets
     group by 1, 2
 )
@@ -72,15 +67,12 @@ select
     responses.p90_first_response_minutes,
     responses.p95_first_response_minutes,
     responses.mean_handling_minutes,
+    responses.p50_handling_minutes,
     responses.p90_handling_minutes,
+    responses.p95_handling_minutes,
     ratings.csat_mean,
     coalesce(ratings.csat_count, 0) as csat_count,
-    case stages.stage
-        when 'first_response' then '等待首次响应'
-        when 'handling' then '处理中'
-        when 'waiting_for_customer' then '等待客户'
-        when 'on_hold' then '挂起'
-    end as main_delay_stage
+    stages.stage_zh as main_delay_stage
 from responses
 left join names on responses.problem_type = names.problem_type
 left join ratings
