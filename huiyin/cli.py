@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from huiyin.bi_cli import app as bi_app
 from huiyin.config import Settings, load_settings
 from huiyin.drivers_cli import drivers, risk, segments
 from huiyin.erasure_cli import forget, retention
@@ -49,6 +50,7 @@ app.add_typer(quarantine_app, name="quarantine", help="Rows that broke the contr
 app.add_typer(drift_app, name="drift", help="How the sources' columns and values changed: list, accept.")
 app.add_typer(identity_app, name="identity", help="Who is who among customers: list, show, review, link, separate.")
 app.add_typer(cards_app, name="cards", help="Work with the improvement backlog 改进卡片.")
+app.add_typer(bi_app, name="bi", help="What BI tools need: an example dashboard 看板示例.")
 app.add_typer(metrics_app, name="metrics", help="Any indicator by any dimension and period 指标查询.")
 app.add_typer(
     topics_app, name="topics", help="Topics 主题: of any CSV file (fit, assign); your own (list, rename, merge, split)."
