@@ -1,14 +1,15 @@
+{{ per_ticket() }}
 -- When a running clock will reach its target if nobody ends or stops it: for business time the way back from the
 -- schedule's clock to an instant. Open segments and targets are put in one order by that clock; the last segment before
--- a target holds it, and because both clock and start only grow, a running maximum finds it. A target beyond the days of
--- the calendar has no prediction.
+-- a target holds it, and because both clock and start only grow, a running maximum finds it. A target beyond the days
+-- of the calendar has no prediction.
 with running as (
     select
         clocks.*,
         as_of.as_of_at
     from {{ ref("int_ticket_sla_clock") }} as clocks
     cross join {{ ref("int_as_of") }} as as_of
-    where clocks.ended_at is null and not clocks.is_paused
+    where clocks.ended_at is null and not clocks.is_paused and {{ only_touched("clocks.ticket_key") }}
 ),
 
 business as (
@@ -23,7 +24,7 @@ business as (
     from running
     -- The schedule of today: nobody knows a later change.
     inner join {{ ref("int_ticket_schedules") }} as spans
-        on running.ticket_key = spans.ticket_key and spans.to_at is null
+        on running.ticket_key = spans.ticket_key and spans.to_at is null and {{ only_touched("spans.ticket_key") }}
     where running.clock = 'business' and running.elapsed_business_seconds <= running.target_seconds
 ),
 

@@ -1,5 +1,6 @@
--- What true first-contact resolution asks of a ticket by itself: how often its customer had to contact the company until
--- the first solution, and whether the first person who acted on it passed it on.
+{{ per_ticket() }}
+-- What true first-contact resolution asks of a ticket by itself: how often its customer had to contact the company
+-- until the first solution, and whether the first person who acted on it passed it on.
 with until_solution as (
     select
         conversation.ticket_key,
@@ -10,7 +11,8 @@ with until_solution as (
         ) as further_contacts
     from {{ ref("int_ticket_conversation") }} as conversation
     inner join {{ ref("int_ticket_status") }} as status on conversation.ticket_key = status.ticket_key
-    where status.first_resolved_at is null or conversation.point_at < status.first_resolved_at
+    where (status.first_resolved_at is null or conversation.point_at < status.first_resolved_at)
+        and {{ only_touched("conversation.ticket_key") }}
     group by conversation.ticket_key
 ),
 
@@ -24,10 +26,12 @@ first_acts as (
         ) as taken_at
     from {{ ref("stg_tickets") }} as tickets
     left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
-    left join {{ ref("stg_messages") }} as messages
+    left join {{ ref("int_messages") }} as messages
         on tickets.ticket_key = messages.ticket_key
         and messages.author_role = 'agent'
-        and messages.sent_at >= tickets.created_at
+        and tickets.created_at <= messages.sent_at
+        and {{ only_touched("messages.ticket_key") }}
+    where {{ only_touched("tickets.ticket_key") }}
     group by tickets.ticket_key
 ),
 
@@ -45,6 +49,7 @@ moves as (
     inner join first_acts on events.ticket_key = first_acts.ticket_key and events.event_at >= first_acts.taken_at
     inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
     where events.field in ('team', 'assignee')
+        and {{ only_touched("events.ticket_key") }}
         and (status.first_resolved_at is null or events.event_at <= status.first_resolved_at)
 ),
 

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- What customer and company publicly said to each other, with the solutions and reopenings in between, in order. An
 -- answer of an agent or a solution ends the customer's wait, so `wait_number` counts them. At the same instant what the
 -- customer wrote comes before the answer, and the answer before the change of status that goes with it.
@@ -11,6 +12,7 @@ with points as (
         cast(null as text) as author_ref,
         cast(null as text) as message_id
     from {{ ref("stg_tickets") }}
+    where {{ only_touched("ticket_key") }}
     union all
     select
         messages.ticket_key,
@@ -20,12 +22,13 @@ with points as (
         null,
         messages.author_ref,
         messages.message_id
-    from {{ ref("stg_messages") }} as messages
+    from {{ ref("int_messages") }} as messages
     inner join {{ ref("stg_tickets") }} as tickets on messages.ticket_key = tickets.ticket_key
     where messages.is_public
         and messages.author_role in ('customer', 'agent', 'bot')
         -- A message from before the ticket answers something else.
         and messages.sent_at >= tickets.created_at
+        and {{ only_touched("messages.ticket_key") }}
     union all
     -- A source without messages: the first act of an agent is the answer.
     select
@@ -40,7 +43,7 @@ with points as (
     inner join {{ ref("int_ticket_events") }} as events
         on responses.ticket_key = events.ticket_key and responses.first_response_at = events.event_at
     left join {{ ref("int_ticket_messages") }} as messages on responses.ticket_key = messages.ticket_key
-    where messages.ticket_key is null and events.actor_role = 'agent'
+    where messages.ticket_key is null and events.actor_role = 'agent' and {{ only_touched("events.ticket_key") }}
     group by responses.ticket_key, responses.first_response_at
     union all
     select
@@ -55,6 +58,7 @@ with points as (
     inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
     inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
     where events.field = 'status'
+        and {{ only_touched("events.ticket_key") }}
         and (
             (events.new_value in ('solved', 'closed'))
             <> (coalesce(events.previous_value, 'new') in ('solved', 'closed'))

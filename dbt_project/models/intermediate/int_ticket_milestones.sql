@@ -1,5 +1,6 @@
--- The business clock of each ticket at the instants that all metrics are made of, and the touches of agents, in one pass
--- over the clock.
+{{ per_ticket() }}
+-- The business clock of each ticket at the instants that all metrics are made of, and the touches of agents, in one
+-- pass over the clock.
 with instants as (
     select
         status.ticket_key,
@@ -11,6 +12,7 @@ with instants as (
     from {{ ref("int_ticket_status") }} as status
     inner join {{ ref("int_ticket_responses") }} as responses on status.ticket_key = responses.ticket_key
     cross join {{ ref("int_as_of") }} as as_of
+    where {{ only_touched("status.ticket_key") }}
 )
 
 select
@@ -26,4 +28,5 @@ select
     cast(count(*) filter (where clocks.is_agent_step) as integer) as touch_count
 from {{ ref("int_ticket_clock") }} as clocks
 inner join instants on clocks.ticket_key = instants.ticket_key
+where {{ only_touched("clocks.ticket_key") }}
 group by clocks.ticket_key

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- One row per wait of a customer: from what nobody has answered yet to the next public message of an agent, or to the
 -- solution if that comes first. The creation opens the first wait. What a customer writes to a solved ticket (thanks)
 -- waits only if the ticket is reopened, and from then on.
@@ -14,6 +15,7 @@ with waits as (
         min(kind) filter (where kind in ('agent', 'solved')) as opened_by,
         min(author_ref) filter (where kind = 'agent') as agent_ref
     from {{ ref("int_ticket_conversation") }}
+    where {{ only_touched("ticket_key") }}
     group by ticket_key, wait_number
 ),
 
@@ -50,7 +52,9 @@ from ended
 cross join {{ ref("int_as_of") }} as as_of
 inner join {{ ref("int_ticket_clock") }} as starts
     on ended.ticket_key = starts.ticket_key and date_trunc('second', ended.waiting_since_at) = starts.clock_at
+    and {{ only_touched("starts.ticket_key") }}
 left join {{ ref("int_ticket_clock") }} as ends
     on ended.ticket_key = ends.ticket_key
     and date_trunc('second', coalesce(ended.ended_at, as_of.as_of_at)) = ends.clock_at
+    and {{ only_touched("ends.ticket_key") }}
 where ended.waiting_since_at is not null

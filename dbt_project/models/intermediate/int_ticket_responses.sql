@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- The first answer of a human. A source that delivers no messages still tells when an agent first touched the ticket.
 select
     tickets.ticket_key,
@@ -11,3 +12,4 @@ select
 from {{ ref("stg_tickets") }} as tickets
 left join {{ ref("int_ticket_messages") }} as messages on tickets.ticket_key = messages.ticket_key
 left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
+where {{ only_touched("tickets.ticket_key") }}

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Which service hours applied to a ticket when; a schedule that neither rules nor sources know is the default one. Each
 -- span knows the ticket's business seconds before it, so that time counts by the hours that applied when it passed.
 with default_schedule as (
@@ -20,7 +21,9 @@ changes as (
         events.event_sequence
     from {{ ref("int_ticket_events") }} as events
     inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
-    where events.field = 'schedule' and events.event_at > tickets.created_at
+    where events.field = 'schedule'
+        and events.event_at > tickets.created_at
+        and {{ only_touched("events.ticket_key") }}
 ),
 
 first_changes as (
@@ -41,6 +44,7 @@ spans as (
         0 as event_sequence
     from {{ ref("stg_tickets") }} as tickets
     left join first_changes on tickets.ticket_key = first_changes.ticket_key
+    where {{ only_touched("tickets.ticket_key") }}
     union all
     select
         ticket_key,

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Elapsed time of each clock without the stretches in which a status stopped it, by calendar and by business time. Both
 -- clocks only grow, so the part of a pause inside a clock is a difference of their readings.
 with clocks as (
@@ -6,6 +7,7 @@ with clocks as (
         coalesce(targets.ended_at, greatest(as_of.as_of_at, targets.started_at)) as measured_at
     from {{ ref("int_ticket_sla_targets") }} as targets
     cross join {{ ref("int_as_of") }} as as_of
+    where {{ only_touched("targets.ticket_key") }}
 ),
 
 pauses as (
@@ -45,7 +47,8 @@ select
         clocks.business_to - clocks.business_from - coalesce(pauses.business_seconds, 0) as bigint
     ) as elapsed_business_seconds,
     cast(
-        {{ seconds_between("clocks.started_at", "clocks.measured_at") }} - coalesce(pauses.calendar_seconds, 0) as bigint
+        {{ seconds_between("clocks.started_at", "clocks.measured_at") }}
+        - coalesce(pauses.calendar_seconds, 0) as bigint
     ) as elapsed_calendar_seconds,
     clocks.ended_at is null and {{ stops("status.status", "clocks.pauses_on") }} as is_paused
 from clocks

@@ -1,10 +1,12 @@
--- The clocks that a policy may put a target on, with the ticket's business clock at both ends: one per reportable ticket
--- and metric, for next_response one per later wait of the customer (numbered as in fct_replies), for periodic_update one
--- per silence between two public messages of agents. A clock without an end runs, measured at the mart's 'now'.
+{{ per_ticket() }}
+-- The clocks that a policy may put a target on, with the ticket's business clock at both ends: one per reportable
+-- ticket and metric, for next_response one per later wait of the customer (numbered as in fct_replies), for
+-- periodic_update one per silence between two public messages of agents. A clock without an end runs, measured at the
+-- mart's 'now'.
 with tickets as (
     select *
     from {{ ref("int_tickets") }}
-    where reason = 'reportable'
+    where reason = 'reportable' and {{ only_touched("ticket_key") }}
 ),
 
 wanted as (
@@ -21,7 +23,8 @@ updates as (
         point_number
     from {{ ref("int_ticket_conversation") }}
     where kind in ('agent', 'solved', 'reopened')
-        and exists (select 1 from wanted where sla_metric = 'periodic_update')
+        and {{ only_touched("ticket_key") }}
+        and 'periodic_update' in (select wanted.sla_metric from wanted)
 ),
 
 instances as (
@@ -64,7 +67,7 @@ instances as (
         replies.business_to
     from {{ ref("int_ticket_replies") }} as replies
     inner join tickets on replies.ticket_key = tickets.ticket_key
-    where not replies.is_first_response
+    where not replies.is_first_response and {{ only_touched("replies.ticket_key") }}
     union all
     select
         updates.ticket_key,
@@ -78,8 +81,10 @@ instances as (
     inner join tickets on updates.ticket_key = tickets.ticket_key
     inner join {{ ref("int_ticket_clock") }} as starts
         on updates.ticket_key = starts.ticket_key and date_trunc('second', updates.started_at) = starts.clock_at
+        and {{ only_touched("starts.ticket_key") }}
     left join {{ ref("int_ticket_clock") }} as ends
         on updates.ticket_key = ends.ticket_key and date_trunc('second', updates.ended_at) = ends.clock_at
+        and {{ only_touched("ends.ticket_key") }}
     where not updates.is_solved
         and (updates.ended_at is null or updates.ended_at > updates.started_at)
 )

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- The policy of each clock: of those that fit and were in force on the day it started, the one that names most; of
 -- equals the newer one. The winner is found for the few combinations of attributes and spans between changes of the
 -- rules first, then by equality for the many clocks.
@@ -9,6 +10,7 @@ with combinations as (
         coalesce(channel, '') as channel,
         coalesce(problem_type, '') as problem_type
     from {{ ref("int_ticket_sla_instances") }}
+    where {{ only_touched("ticket_key") }}
 ),
 
 changes as (
@@ -106,3 +108,4 @@ inner join ranked
     and instances.started_on >= ranked.from_on
     and instances.started_on < ranked.to_on
     and ranked.best_first = 1
+where {{ only_touched("instances.ticket_key") }}

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Stretches of one status, from creation to the last solution or to now, with the ticket's business clock at both ends.
 -- What a source dates before the creation holds from the creation on.
 with changes as (
@@ -9,7 +10,7 @@ with changes as (
         events.event_sequence
     from {{ ref("int_ticket_events") }} as events
     inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
-    where events.field = 'status' and events.new_value is not null
+    where events.field = 'status' and events.new_value is not null and {{ only_touched("events.ticket_key") }}
 ),
 
 first_statuses as (
@@ -35,6 +36,7 @@ marks as (
         0
     from {{ ref("stg_tickets") }} as tickets
     left join first_statuses on tickets.ticket_key = first_statuses.ticket_key
+    where {{ only_touched("tickets.ticket_key") }}
     union all
     select
         status.ticket_key,
@@ -43,7 +45,7 @@ marks as (
         2147483647
     from {{ ref("int_ticket_status") }} as status
     cross join {{ ref("int_as_of") }} as as_of
-    where not status.is_solved
+    where not status.is_solved and {{ only_touched("status.ticket_key") }}
 ),
 
 spans as (
@@ -59,6 +61,7 @@ spans as (
     -- A mart whose 'now' was set back has tickets from after it, which have no clock there.
     left join {{ ref("int_ticket_clock") }} as clocks
         on marks.ticket_key = clocks.ticket_key and marks.from_at = clocks.clock_at
+        and {{ only_touched("clocks.ticket_key") }}
     window in_order as (partition by marks.ticket_key order by marks.event_sequence)
 )
 

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 -- Every raw ticket with all that is known of it, whether it is reportable or not. Attributes are as of the event:
 -- the customer's tier when the ticket was created, the agent's team and tenure when it was solved.
 with subtypes as (
@@ -10,6 +11,7 @@ with subtypes as (
     inner join {{ ref("int_ticket_status") }} as status on tickets.ticket_key = status.ticket_key
     left join {{ ref("int_ticket_handling") }} as handling on tickets.ticket_key = handling.ticket_key
     left join {{ ref("int_ticket_messages") }} as messages on tickets.ticket_key = messages.ticket_key
+    where {{ only_touched("tickets.ticket_key") }}
 )
 
 select
@@ -78,3 +80,4 @@ left join {{ ref("int_agent_versions") }} as agents
     and subtypes.handled_at < agents.serves_to_at
 left join {{ ref("int_ticket_milestones") }} as milestones on tickets.ticket_key = milestones.ticket_key
 left join {{ ref("int_ticket_contacts") }} as contacts on tickets.ticket_key = contacts.ticket_key
+where {{ only_touched("tickets.ticket_key") }}

@@ -1,3 +1,4 @@
+{{ per_ticket() }}
 select
     replies.ticket_key,
     tickets.source,
@@ -30,4 +31,4 @@ left join {{ ref("int_agent_versions") }} as agents
     on replies.agent_ref = agents.agent_ref
     and replies.ended_at >= agents.serves_from_at
     and replies.ended_at < agents.serves_to_at
-where tickets.reason = 'reportable'
+where tickets.reason = 'reportable' and {{ only_touched("replies.ticket_key") }}

@@ -1,8 +1,10 @@
+{{ per_ticket() }}
 with measured as (
     select
         *,
         case when clock = 'business' then elapsed_business_seconds else elapsed_calendar_seconds end as elapsed_seconds
     from {{ ref("int_ticket_sla_clock") }}
+    where {{ only_touched("ticket_key") }}
 )
 
 select

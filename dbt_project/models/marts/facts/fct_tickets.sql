@@ -1,9 +1,10 @@
+{{ per_ticket() }}
 with ratings as (
     select
         ticket_key,
         (array_agg(csat_score order by created_at desc, {{ bytewise("feedback_key") }} desc))[1] as csat_score
     from {{ ref("int_feedback") }}
-    where csat_score is not null and ticket_key is not null
+    where csat_score is not null and ticket_key is not null and {{ only_touched("ticket_key") }}
     group by ticket_key
 ),
 
@@ -14,7 +15,7 @@ later_replies as (
         cast(sum(waited_seconds) as bigint) as reply_seconds,
         cast(sum(business_to - business_from) as bigint) as reply_business_seconds
     from {{ ref("int_ticket_replies") }}
-    where ended_by = 'agent' and not is_first_response
+    where ended_by = 'agent' and not is_first_response and {{ only_touched("ticket_key") }}
     group by ticket_key
 )
 
@@ -90,19 +91,13 @@ select
             then tickets.reopen_count = 0
                 and not tickets.is_passed_on
                 and tickets.customer_contact_count <= 2
-                and not coalesce(
-                    neighbours.next_contact_at
-                    <= tickets.first_resolved_at + interval '{{ var("contact_window_days") }} days',
-                    false
-                )
+                and not coalesce(neighbours.is_contacted_again, false)
     end as is_first_contact_resolved,
-    coalesce(
-        neighbours.previous_contact_at >= tickets.created_at - interval '{{ var("contact_window_days") }} days', false
-    ) as is_repeat_contact,
+    coalesce(neighbours.is_repeat_contact, false) as is_repeat_contact,
     ratings.csat_score
 from {{ ref("int_tickets") }} as tickets
 inner join {{ ref("int_ticket_waits") }} as waits on tickets.ticket_key = waits.ticket_key
 left join {{ ref("int_ticket_neighbours") }} as neighbours on tickets.ticket_key = neighbours.ticket_key
 left join later_replies on tickets.ticket_key = later_replies.ticket_key
 left join ratings on tickets.ticket_key = ratings.ticket_key
-where tickets.reason = 'reportable'
+where tickets.reason = 'reportable' and {{ only_touched("tickets.ticket_key") }}
