@@ -31,6 +31,8 @@ class MartRows:
     topics: list[Row]
     topic_weeks: list[Row]
     opinions: list[Row]
+    drivers: list[Row]
+    customers_at_risk: list[Row]
     problem_response: list[Row]
     reconciliation: list[Row]
     extent: Row
@@ -114,6 +116,11 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
             " group by 1, 2 order by 1, 2"
         ),
         opinions=_opinions(mart, periods),
+        drivers=mart.rows(f"select * from mart.agg_drivers where computed_on <= {as_of} order by target, driver"),
+        customers_at_risk=mart.rows(
+            f"select * from mart.fct_customer_risk where risk is not null and computed_on <= {as_of}"
+            " order by priority desc, customer_ref limit 10"
+        ),
         problem_response=mart.rows(
             "select * from mart.agg_problem_response where period_start_on ="
             f" (select max(period_start_on) from mart.agg_problem_response where period_start_on <= {as_of})"

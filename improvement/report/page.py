@@ -16,6 +16,7 @@ from improvement.report.captions import Captions
 from improvement.report.sections.alerts import alerts
 from improvement.report.sections.cards import cards
 from improvement.report.sections.context import Context
+from improvement.report.sections.drivers import drivers
 from improvement.report.sections.headline import headline
 from improvement.report.sections.indicators import indicators
 from improvement.report.sections.opinions import opinions
@@ -69,6 +70,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         alerts=alerts(context),
         topics=topics(context),
         opinions=opinions(context),
+        drivers=drivers(context),
         tables=tables(context),
         charts=drawn,
         chart_titles=_chart_titles(context, text),

@@ -44,6 +44,10 @@ MARTS: dict[str, str] = {
     " sentiment_label sentiment_model_version topic_id:i topic_similarity:f topic_model_version",
     "fct_voice_opinions": "voice_id opinion_kind opinion_code opinion_zh polarity strength:f words customer_ref"
     " occurred_at:t occurred_on:d",
+    "agg_drivers": "target driver_kind driver_column driver affected_count:i affected_share:f effect:f effect_low:f"
+    " effect_high:f gain:f gain_low:f gain_high:f is_harmful:b is_certain:b sentence_zh computed_on:d",
+    "fct_customer_risk": "customer_ref segment_zh risk:f risk_method priority:f reasons_zh customer_tier"
+    " annual_revenue:f computed_on:d",
     "fct_topic_daily": "date_day:d topic_id:i voice_count:i ticket_count:i negative_count:i customer_count:i"
     " vip_count:i likes:i",
     "fct_alerts": "alert_id rule_code metric scope_key scope_label severity state started_on:d fired_on:d"
@@ -214,6 +218,19 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
         SELECT voice_id, 'urgency' AS opinion_kind, 'regulator' AS opinion_code, '要投诉到监管' AS opinion_zh,
             0.8 AS strength, '12315' AS words, customer_ref, occurred_at, occurred_on
         FROM mart.fct_sentiment WHERE sentiment_score < 0.1
+    """)
+    c.execute("""
+        INSERT INTO mart.agg_drivers VALUES
+        ('csat', 'topic', 'topic_label', '物流延误', 400, 0.25, -0.8, -0.95, -0.65, 0.1, 0.08, 0.12, true, true,
+            '「物流延误」比谈其他问题的满意度低 0.80 分', DATE '2025-12-28'),
+        ('csat', 'topic', 'topic_label', '使用咨询', 200, 0.2, 0.3, 0.1, 0.5, -0.03, -0.05, -0.01, false, true,
+            '「使用咨询」高', DATE '2025-12-28')
+    """)
+    c.execute("""
+        INSERT INTO mart.fct_customer_risk
+        SELECT DISTINCT customer_ref, '反复来电', 0.7, 'score', 0.9, '反复联系 3 次', customer_tier, annual_revenue,
+            DATE '2025-12-28'
+        FROM mart.fct_tickets WHERE customer_ref = (SELECT min(customer_ref) FROM mart.fct_tickets)
     """)
     c.execute("""
         INSERT INTO mart.dim_topic

@@ -162,6 +162,11 @@ def test_the_numbers_shown_are_those_of_the_tickets_themselves(settings: Setting
         " AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"
     )
     assert (urgent[1], urgent[3]) == tuple(map(str, threats))
+    assert page.locator("[data-driver]").count() == 1
+    driver = page.locator("[data-driver='物流延误'] td")
+    assert "比谈其他问题的满意度低 0.80 分" in driver.first.inner_text()
+    assert driver.all_inner_texts()[2:] == ["25.0%", "−0.80 (−0.95…−0.65)", "+0.10 (+0.08…+0.12)"]
+    assert page.locator("[data-customer] td").all_inner_texts()[-3:] == ["—", "反复来电", "反复联系 3 次"]
     received = facts("SELECT sum(ticket_count)::INTEGER FROM mart.agg_ticket_reconciliation")[0]
     assert page.locator("#quality ~ .scroll tbody td").nth(1).inner_text() == f"{received:,}"
 

@@ -76,9 +76,7 @@ def test_what_moves_satisfaction_comes_back_into_the_warehouse_once_a_week(store
     assert insights_are_due(store, date(2026, 1, 7))
     with open_warehouse(store) as warehouse:
         found = warehouse.rows("select * from nlp.drivers where target = 'csat'")
-        risks = {
-            row["customer_ref"]: row for row in warehouse.rows("select * from nlp.customers where risk is not null")
-        }
+        ranked = warehouse.rows("select * from nlp.customers where risk is not null")
     refund = next(row for row in found if row["driver"] == "退款")
     # Refunds: mean 2.5; the others 4.5.
     assert refund["effect"] == pytest.approx(-2.0, abs=0.15)
