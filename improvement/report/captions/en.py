@@ -152,7 +152,7 @@ TEXT: dict[str, str] = {
     "opinion_customers": "Customers",
     "opinion_urgent": "urgent",
     "drivers_heading": "What moves satisfaction",
-    "drivers_span": "Tickets of the year up to {day}; other things equal (channel, tier, team, region, month); 95 % intervals",
+    "drivers_span": "Tickets of the year up to {day}; channel, tier, team, region, month being equal; 95 % intervals",
     "driver": "Driver",
     "driver_target": "Moves",
     "driver_share": "Share of tickets",
