@@ -3,6 +3,9 @@
 What was decided (by people and by the system) is a source like any other: it is ingested, built into the mart and
 published, which closes the loop. With `to_on`, everything is judged as of the day before it; else as of the last day
 of data. Running it again on the same day changes nothing.
+
+Before that, once a week of data, the arrivals of the next four weeks are forecast; how many people they take is
+computed each time, since rules and rosters change. If that fails, the judging goes on without it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import chain, get_current_context, task
+from airflow.sdk import TriggerRule, chain, get_current_context, task
 
 from dags.common.assets import DECISIONS_MART, MEANING, REPORT
 from dags.common.build import build_and_publish
@@ -22,7 +25,29 @@ from huiyin.interval import Interval
 from ingest.sources import DECISIONS
 
 
-@task
+@task(pool=WRITER_POOL)
+def plan_people() -> dict[str, int | str]:
+    """Forecast the arrivals of the next four weeks if that is due; agents required by hour, by the newest forecast."""
+    from demand.arrivals import ShortHistoryError
+    from demand.files import forecast_files, staffing_files
+    from warehouse.demand import export_arrivals, export_planned, load_forecast, load_staffing
+
+    folder = SETTINGS.handover_dir / "demand"
+    done: dict[str, int | str] = {}
+    state = export_arrivals(SETTINGS, folder)
+    if state.is_due():
+        try:
+            done["method"] = forecast_files(folder, folder, state.today_on, with_trials=state.forecast_on is None)
+        except ShortHistoryError as error:
+            return {"no forecast": str(error)}
+        done["forecast rows"] = load_forecast(SETTINGS, folder)
+    if export_planned(SETTINGS, folder):
+        staffing_files(folder, folder)
+        done["staffing rows"] = load_staffing(SETTINGS, folder)
+    return done
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def judge() -> dict[str, int]:
     """Alerts, cards and effects in the ops database, from the published mart."""
     from improvement.loop import run
@@ -88,6 +113,7 @@ with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["impr
     written: Any = contacts()
     explained: Any = explain(written)
     chain(
+        plan_people(),
         judge(),
         load_decisions(),
         written,

@@ -23,6 +23,10 @@ class DemandError(HuiyinError):
     """A forecast or a staffing figure can't be made; the message says of what, why, and what to do."""
 
 
+class ShortHistoryError(DemandError):
+    """Too little is known of the past to forecast; time mends it."""
+
+
 @dataclass(frozen=True)
 class Arrivals:
     """Counts by day, local hour and channel without gaps: ``counts[day, hour, channel]``."""
@@ -65,19 +69,19 @@ def read_arrivals(frame: pd.DataFrame, until_on: date | None = None) -> Arrivals
 
     ``until_on`` is the day after the last known one, else that after the last row. Channels that brought nothing in
     the last ninety days are left out: they are closed or new systems have taken their place. Raises
-    :class:`DemandError` with fewer than :data:`MINIMUM_DAYS` days.
+    :class:`ShortHistoryError` with fewer than :data:`MINIMUM_DAYS` days.
     """
     frame = frame[frame["arrival_count"] > 0]
     day = pd.to_datetime(frame["date_day"]).dt.normalize()
     if frame.empty:
-        raise DemandError("there are no arrivals to learn from; load tickets first")
+        raise ShortHistoryError("there are no arrivals to learn from; load tickets first")
     end = pd.Timestamp(until_on) if until_on is not None else day.max() + pd.Timedelta(days=1)
     is_known = (day < end) & (day >= end - pd.Timedelta(days=LONGEST_DAYS))
     frame, day = frame[is_known], day[is_known]
     first = day.min() if len(day) else end
     length = (end - first).days
     if length < MINIMUM_DAYS:
-        raise DemandError(
+        raise ShortHistoryError(
             f"{length} days of arrivals before {end:%Y-%m-%d} are too few for a forecast;"
             f" {MINIMUM_DAYS} are needed, better a year"
         )
@@ -85,7 +89,7 @@ def read_arrivals(frame: pd.DataFrame, until_on: date | None = None) -> Arrivals
     is_living = channel.isin(set(channel[day >= end - pd.Timedelta(days=90)]))
     frame, day, channel = frame[is_living], day[is_living], channel[is_living]
     if frame.empty:
-        raise DemandError(f"nothing came in the ninety days before {end:%Y-%m-%d}; is the last load missing?")
+        raise ShortHistoryError(f"nothing came in the ninety days before {end:%Y-%m-%d}; is the last load missing?")
     channels = tuple(sorted(set(channel)))
     counts = np.zeros((length, HOURS, len(channels)))
     place = {name: number for number, name in enumerate(channels)}

@@ -92,7 +92,7 @@ def day_features(calendar: Calendar, days: Sequence[date]) -> tuple[pd.DataFrame
         share = np.where(is_makeup, 0.2 if number < 5 else 0.0, np.where(is_holiday, number == 6, weekday == number))
         features[f"weekday_{number + 1}"] = share * _PRIOR["weekday"]
     features["holiday"] = is_holiday * _PRIOR["holiday"]
-    is_festival = np.array([SPRING_FESTIVAL in name or "Spring Festival" in name for name in holidays])
+    is_festival = is_holiday & np.array([name == SPRING_FESTIVAL for name in holidays], dtype=bool)
     features["spring_festival"] = is_festival * _PRIOR["spring_festival"]
     features["makeup_workday"] = is_makeup * _PRIOR["makeup_workday"]
     before = np.array(calendar.kinds([day - timedelta(days=1) for day in days])[0])
@@ -144,19 +144,6 @@ class CalendarEffects:
         effect: Floats = self._model.predict(self._design(features.to_numpy())).reshape(len(days), self._channels)
         multipliers: Floats = effect * np.exp(expected)[:, None]
         return multipliers
-
-    def lifts(self) -> dict[str, float]:
-        """What each campaign brings, as learnt so far: 1.3 is 30 % more than an ordinary day."""
-        assert self._model is not None, "fit first"
-        days = [campaign.starts_on for campaign in self._calendar.campaigns]
-        if not days:
-            return {}
-        with_them = self.predict(days).mean(axis=1)
-        features, _ = day_features(self._calendar, days)
-        features.loc[:, features.columns.str.startswith("campaign")] = 0.0
-        without = self._model.predict(self._design(features.to_numpy())).reshape(len(days), -1).mean(axis=1)
-        names = [f"{campaign.name} {campaign.starts_on:%Y}" for campaign in self._calendar.campaigns]
-        return dict(zip(names, (with_them / without).tolist(), strict=True))
 
     def _design(self, features: Floats) -> Floats:
         """Rows day × channel: the common effects, then each channel's own deviation."""

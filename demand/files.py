@@ -11,7 +11,7 @@ import pandas as pd
 from demand.arrivals import HOURS, Arrivals, Floats, read_arrivals, type_shares
 from demand.backtest import choose_method, dispersion
 from demand.effects import Calendar, read_calendar
-from demand.model import Plan, bounds, forecast
+from demand.model import HORIZON_DAYS, Plan, bounds, forecast
 from demand.staffing import read_targets, requirements
 
 ARRIVALS, CALENDAR, CAMPAIGNS = "arrivals.parquet", "calendar.parquet", "campaigns.parquet"
@@ -37,14 +37,16 @@ def forecast_files(in_folder: Path, out_folder: Path, made_on: date, with_trials
     return method
 
 
-def forecast_frame(arrivals: Arrivals, calendar: Calendar, with_trials: bool = False) -> tuple[pd.DataFrame, str]:
+def forecast_frame(
+    arrivals: Arrivals, calendar: Calendar, with_trials: bool = False, horizon: int = HORIZON_DAYS
+) -> tuple[pd.DataFrame, str]:
     """The forecast as rows, and the method chosen for it by the last weeks.
 
     Columns: made_on, date_day, hour_of_day, channel, expected_count, low_count, high_count, method, is_backtest.
     """
     method, trials = choose_method(arrivals, calendar)
     spread = dispersion(trials) if trials else np.zeros((1, len(arrivals.channels)))
-    frames = [_rows(forecast(arrivals, calendar, method), spread, False)]
+    frames = [_rows(forecast(arrivals, calendar, method, horizon), spread, False)]
     if with_trials:
         frames += [_rows(trial.plan, _of_channels(spread, arrivals, trial.plan), True) for trial in trials]
     return pd.concat(frames, ignore_index=True).assign(method=method), method

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from huiyin.bi_cli import app as bi_app
 from huiyin.config import Settings, load_settings
+from huiyin.demand_cli import app as demand_app
 from huiyin.drivers_cli import drivers, risk, segments
 from huiyin.erasure_cli import forget, retention
 from huiyin.errors import HuiyinError
@@ -55,6 +56,7 @@ app.add_typer(metrics_app, name="metrics", help="Any indicator by any dimension 
 app.add_typer(
     topics_app, name="topics", help="Topics 主题: of any CSV file (fit, assign); your own (list, rename, merge, split)."
 )
+app.add_typer(demand_app, name="demand", help="Arrivals to come and the people they take 来量与人力.")
 app.add_typer(nlp_app, name="nlp", help="The language part on any CSV file 文本理解.")
 app.add_typer(mask_key_app, name="mask-key", help="Look after the key of the pseudonyms 脱敏密钥.")
 

@@ -67,11 +67,24 @@ DEMAND_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
     ),
 }
 # A group's media are joined by '；' in the rules file.
-_GROUP_OF_CHANNEL = """
+_SERVES = "'；' || replace(g.media, ' ', '') || '；' LIKE '%；' || {medium} || '；%'"
+_GROUP_OF_CHANNEL = f"""
     SELECT c.channel, g.staffing_group
     FROM rules.channels AS c
-    JOIN rules.staffing_targets AS g
-        ON '；' || replace(g.media, ' ', '') || '；' LIKE '%；' || c.medium || '；%'
+    JOIN rules.staffing_targets AS g ON {_SERVES.format(medium="c.medium")}
+"""
+# What the rules don't state is measured; a group for which neither is known isn't staffed.
+_TARGETS = f"""
+    SELECT * FROM (
+        SELECT g.staffing_group, g.method, g.service_level, g.target_seconds, g.concurrency, g.shrinkage,
+            g.max_occupancy, g.carries_over, coalesce(g.handling_seconds, (
+                SELECT sum(t.worked_seconds) / sum(t.arrival_count) FROM intermediate.int_handling_times AS t
+                WHERE t.team = g.team AND {_SERVES.format(medium="t.medium")}
+            )) AS handling_seconds
+        FROM rules.staffing_targets AS g
+    ) AS targets
+    WHERE handling_seconds IS NOT NULL
+    ORDER BY staffing_group
 """
 _SCHEDULE = "coalesce(schedule_id, (SELECT min(schedule_id) FROM rules.service_schedules WHERE is_default))"
 
@@ -149,7 +162,7 @@ def export_planned(settings: Settings, folder: Path) -> int:
             " GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4",
             folder / "planned.parquet",
         )
-        _write(warehouse, "SELECT * FROM rules.staffing_targets ORDER BY staffing_group", folder / "targets.parquet")
+        _write(warehouse, _TARGETS, folder / "targets.parquet")
         _write(
             warehouse,
             "SELECT g.staffing_group, h.date_day, h.hour_of_day, h.open_seconds"

@@ -26,11 +26,17 @@ def build_and_publish(asset: Asset, part: Part, extra: Callable[[Any], dict[str,
         from expectations.gate import check
         from ingest.identity import resolve
         from warehouse.dbt import SELECT_CORE, SELECT_DECISIONS, SELECT_MEANING, run_dbt
+        from warehouse.demand import SELECT_DEMAND
         from warehouse.publish import PUBLIC_MARTS, publish
 
         if part == "all":
             resolve(SETTINGS)
-        selections = {"all": SELECT_CORE, "meaning": SELECT_MEANING, "decisions": SELECT_DECISIONS}
+        selections: dict[Part, str | list[str]] = {
+            "all": SELECT_CORE,
+            "meaning": SELECT_MEANING,
+            # Forecasts come along with the decisions: both are made from the published mart.
+            "decisions": [SELECT_DECISIONS, SELECT_DEMAND],
+        }
         built = {node.name for node in run_dbt(SETTINGS, "build", selections[part]).nodes}
         check(SETTINGS, "mart", [name for name in PUBLIC_MARTS if name in built])
         report = publish(SETTINGS)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from huiyin.demo.company import FIRST_ON
 from huiyin.demo.identities import CrmRecord, Identities
-from huiyin.demo.people import SEGMENTS, Agents, Customers, CustomerSpan
+from huiyin.demo.people import ROSTERED_AHEAD_DAYS, SEGMENTS, Agents, Customers, CustomerSpan
 from huiyin.demo.tickets import REGION_NAMES
-from huiyin.demo.timeline import DAY, day_of, instant
+from huiyin.demo.timeline import DAY, instant
 
 _SCHEMA = """
 CREATE TABLE kh_customer (
@@ -82,13 +82,13 @@ def write_crm(file: Path, customers: Customers, identities: Identities, agents: 
                 for day, team in agent.moves
             ),
         )  # fmt: skip
-        # Rosters are known a week ahead.
+        # Rosters are known four weeks ahead.
         connection.executemany(
             "INSERT INTO kf_roster VALUES (?,?,?,?)",
             (
                 (
                     shift.agent.ref, str(instant(shift.starts)), str(instant(shift.ends)),
-                    _changed_at(instant(max(shift.starts - 7 * DAY, day_of(FIRST_ON) * DAY)).date()),
+                    _changed_at(instant(max(shift.starts - ROSTERED_AHEAD_DAYS * DAY, 0)).date()),
                 )
                 for shift in agents.shifts
             ),

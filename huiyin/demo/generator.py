@@ -32,7 +32,7 @@ from huiyin.demo.writer import Writer
 
 DEFAULT_SEED = 20250101
 # Raise it when the same seed makes another company than before.
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 
 Progress = Callable[[float, str], None]
 

@@ -14,6 +14,7 @@ from huiyin.demo.timeline import DAY, Floats, Ints, day_of, is_workday
 
 SEGMENTS = ("家庭用户", "租房青年", "小微企业", "酒店民宿", "物业地产")
 NEW_AGENTS_HIRED_ON = date(2025, 7, 7)
+ROSTERED_AHEAD_DAYS = 28  # rosters are made so long before the day
 SHIFTS = {"early": (8, 16), "late": (14, 22), "office": (9, 18)}
 
 
@@ -138,7 +139,7 @@ class Agents:
             self._hire(rng, FRONT, NEW_AGENTS_HIRED_ON + timedelta(days=int(rng.integers(0, 16))), is_new=True)
         self.shifts: list[Shift] = []
         self._duty: dict[tuple[str, int, bool], list[Agent]] = {}
-        for day in range(DAYS):
+        for day in range(DAYS + ROSTERED_AHEAD_DAYS):
             self._plan(day)
 
     def _hire(self, rng: np.random.Generator, team: str, hired: date, is_new: bool = False) -> None:
@@ -169,6 +170,8 @@ class Agents:
                 continue
             opens, closes = SHIFTS[name]
             self.shifts.append(Shift(agent, day * DAY + opens * 3600, day * DAY + closes * 3600))
+            if day >= DAYS:  # rostered, but nobody has worked there yet
+                continue
             for is_late in (False, True) if name == "office" else (name == "late",):
                 self._duty.setdefault((team, day, is_late), []).append(agent)
 
