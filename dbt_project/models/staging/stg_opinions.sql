@@ -3,7 +3,7 @@ select
     kind as opinion_kind,
     code as opinion_code,
     name_zh as opinion_zh,
-    nullif(polarity, '') as polarity,
+    coalesce(nullif(polarity, ''), 'none') as polarity,
     strength,
     words,
     model_version
