@@ -85,8 +85,7 @@ def test_hours_of_a_source_count_with_its_own_and_the_statutory_holidays(
             ],
         },
     )  # fmt: skip
-    for command in ("seed", "run"):  # the fixture of the other tests runs the unit tests
-        run_dbt(settings, command, "+int_tickets +dim_service_window", {"as_of": "2024-12-01 00:00:00"})
+    run_dbt(settings, "build", "+int_tickets +dim_service_window", {"as_of": "2024-12-01 00:00:00"})
     built = Built(settings, {})
     found = built.frame("intermediate.int_tickets").set_index("ticket_id")["first_response_business_seconds"] / 60
     assert found.to_dict() == {name: minutes for name, (_, _, _, minutes) in CASES.items()}
