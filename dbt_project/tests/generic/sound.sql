@@ -3,9 +3,9 @@ One query that checks a whole table: its key, row rules, references and that it 
 Returns one row per broken rule with the number of rows that break it.
 
 key: columns of the grain · checks: {name: SQL that no row may make false} · references: [{column, to, field}] ·
-filled_from: a relation; when it has rows, so must the table.
+filled_from: a relation; when it has rows (that meet filled_where), so must the table.
 -#}
-{% test sound(model, key, checks={}, references=[], filled_from=none) %}
+{% test sound(model, key, checks={}, references=[], filled_from=none, filled_where=none) %}
     with checked as (
         select
             count(*) as row_count,
@@ -43,6 +43,8 @@ filled_from: a relation; when it has rows, so must the table.
     union all
     select 'is empty though its source has rows', 1
     from checked
-    where row_count = 0 and exists (select 1 from {{ filled_from }})
+    where row_count = 0 and exists (
+        select 1 from {{ filled_from }} {%- if filled_where %} where {{ filled_where }}{% endif %}
+    )
     {%- endif %}
 {% endtest %}

@@ -1,0 +1,27 @@
+select
+    card_id,
+    title,
+    scope_key,
+    scope_label,
+    metric,
+    problem_type,
+    problem_subtype,
+    root_cause_class,
+    state,
+    severity,
+    priority_score,
+    priority_version,
+    owner,
+    team,
+    opened_on,
+    due_on,
+    closed_on,
+    updated_at,
+    voice_count,
+    customer_count,
+    vip_share,
+    negative_share,
+    revenue_at_risk,
+    recurrence_count
+from {{ source("raw", "cards") }}
+where _deleted_at is null
