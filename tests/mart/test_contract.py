@@ -11,7 +11,7 @@ import yaml
 from mart_company import CALENDAR, Built
 
 from huiyin.config import PROJECT_ROOT
-from ingest.contract import ENTITIES
+from ingest.contract import ENTITIES, PRIORITIES, STATUSES, TIERS
 from ingest.identity.tables import IDENTITY
 from warehouse.builds import BUILD_TABLES
 from warehouse.demand import DEMAND_TABLES
@@ -45,6 +45,13 @@ def test_sources_have_the_columns_types_and_keys_of_the_contract_and_of_the_hand
         schema, key = tables[name]
         assert {c["name"]: c["data_type"] for c in table["columns"]} == {f.name: SQL_TYPES[str(f.type)] for f in schema}
         assert table["config"]["meta"]["key"] == list(key), name
+
+
+def test_targets_may_name_what_the_contract_knows() -> None:
+    values = properties("seeds")["sla_policies"]["config"]["meta"]["values"]
+    assert values["customer_tier"] == list(TIERS)
+    assert values["priority"] == list(PRIORITIES)
+    assert values["pauses_on"] == [status for status in STATUSES if status != "closed"]
 
 
 def architecture() -> dict[str, list[str]]:

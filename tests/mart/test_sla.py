@@ -227,7 +227,8 @@ def test_contacts_and_handing_on_are_seen_in_the_log(on_duckdb: Built, replays: 
                 last = at
         acts = [e["event_at"] for e in replay.events if e["actor_role"] == "agent" and e["event_at"] >= created]
         acts += [m["sent_at"] for m in replay.messages if m["author_role"] == "agent" and m["sent_at"] >= created]
-        is_passed_on, held = False, {}
+        is_passed_on = False
+        held: dict[str, str] = {}
         for event in replay.events:
             name, new = event["field"], event["new_value"]
             if name in ("team", "assignee"):
