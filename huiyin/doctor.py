@@ -28,8 +28,8 @@ from warehouse import open_warehouse
 MINIMUM_FREE_BYTES = 3 * 1024**3
 CALENDAR_WARNING_DAYS = 60
 RULES = (
-    "alert_rules", "campaigns", "captions", "channels", "indicators", "priority_weights", "problem_types", "routing",
-    "service_schedules", "sla_policies",
+    "alert_rules", "campaigns", "captions", "channels", "composite_weights", "indicators", "priority_weights",
+    "problem_types", "routing", "service_schedules", "sla_policies",
 )  # fmt: skip
 
 

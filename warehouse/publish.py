@@ -23,6 +23,7 @@ PUBLIC_MARTS = (
     "dim_channel",
     "dim_topic",
     "dim_service_window",
+    "dim_indicator",
     "fct_tickets",
     "fct_ticket_events",
     "fct_ticket_links",
@@ -41,7 +42,11 @@ PUBLIC_MARTS = (
     "fct_actions",
     "fct_action_effects",
     "agg_indicator_daily",
+    "agg_indicator_period",
     "agg_indicator_summary",
+    "agg_duration_distribution",
+    "agg_composite_index",
+    "agg_composite_contribution",
     "agg_problem_response",
     "agg_flow",
     "agg_flow_stages",
@@ -57,6 +62,7 @@ PUBLIC_MARTS = (
     "agg_forecast_accuracy",
     "fct_staffing_groups",
     "fct_staffing",
+    "agg_reconciliation",
     "bi_captions",
 )
 # BI tools on DuckDB before 2.0 can read this.

@@ -13,6 +13,7 @@ import yaml
 
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
+from warehouse.composite import weight_problems
 
 _SHOWN = 20
 _LONGEST_TARGET = 10 * 366 * 86_400  # seconds
@@ -83,6 +84,8 @@ def _problems(
         yield from _schedule_problems(file, rows)
     if file.stem == "sla_policies":
         yield from _policy_problems(file, rows)
+    if file.stem == "composite_weights":
+        yield from weight_problems(file, rows)
 
 
 def _schedule_problems(file: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

@@ -30,6 +30,19 @@
 
 {% macro postgres__matches(text, pattern) -%} ({{ text }} ~* '{{ pattern }}') {%- endmacro %}
 
+{% macro percentiles(value) -%}
+    {#- Median, 90th and 95th percentile as an array, straight lines between neighbours. -#}
+    {{ return(adapter.dispatch("percentiles", "huiyin")(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__percentiles(value) -%}
+    quantile_cont(cast({{ value }} as double precision), [0.5, 0.9, 0.95])
+{%- endmacro %}
+
+{% macro postgres__percentiles(value) -%}
+    percentile_cont(array[0.5, 0.9, 0.95]) within group (order by cast({{ value }} as double precision))
+{%- endmacro %}
+
 {% macro bytewise(text) -%}
     {#- Sorts a text by its bytes: PostgreSQL's order depends on its locale, DuckDB's doesn't. -#}
     {{ return(adapter.dispatch("bytewise", "huiyin")(text)) }}

@@ -142,7 +142,7 @@
             count(*) filter (where {{ measure.rows }}) as {{ code }}_denominator {{- "," if not loop.last }}
             {%- endfor %}
         from {{ with_known_values(ref(fact)) }} as facts
-        where {{ measured.day }} is not null
+        where {{ only_touched_days(measured.day) }}
         {{ grouping_sets(measured.day, dimensions) }}
     ) {{- "," if not loop.last }}
     {%- endfor %}
@@ -204,6 +204,25 @@
         case
             when {{ period_kind }} in ('month', 'quarter') then {{ start }} - interval '1 year'
             else {{ start }} - interval '364 days'
+        end as date
+    )
+{%- endmacro %}
+
+{% macro year_after(period_kind, start) -%}
+    cast(
+        case
+            when {{ period_kind }} in ('month', 'quarter') then {{ start }} + interval '1 year'
+            else {{ start }} + interval '364 days'
+        end as date
+    )
+{%- endmacro %}
+
+{% macro previous_period(period_kind, start) -%}
+    cast(
+        case {{ period_kind }}
+            {%- for kind in ["day", "week", "month", "quarter"] %}
+            when '{{ kind }}' then {{ start }} - {{ period_length(kind) }}
+            {%- endfor %}
         end as date
     )
 {%- endmacro %}

@@ -13,6 +13,7 @@ from mart_company import CALENDAR, Built
 from huiyin.config import PROJECT_ROOT
 from ingest.contract import ENTITIES, PRIORITIES, STATUSES, TIERS
 from ingest.identity.tables import IDENTITY
+from ingest.tables import QUARANTINE
 from warehouse.builds import BUILD_TABLES
 from warehouse.demand import DEMAND_TABLES
 from warehouse.handover import NLP_TABLES
@@ -39,7 +40,14 @@ def test_sources_have_the_columns_types_and_keys_of_the_contract_and_of_the_hand
     tables = {name: (entity.arrow_schema, ("_source", *entity.key)) for name, entity in ENTITIES.items()}
     tables |= NLP_TABLES | BUILD_TABLES | DEMAND_TABLES
     tables |= {"identity": (IDENTITY, ("ref",)), "calendar_days": (CALENDAR, ("date_day",))}
-    declared = {t["name"]: t for source in properties("sources").values() for t in source["tables"]}
+    sources = properties("sources")
+    rejected = {t["name"]: t for t in sources.pop("quarantine")["tables"]}
+    for table in rejected.values():
+        assert {c["name"]: c["data_type"] for c in table["columns"]} == {
+            f.name: SQL_TYPES[str(f.type)] for f in QUARANTINE
+        }
+        assert table["config"]["meta"]["key"] == ["quarantine_id"]
+    declared = {t["name"]: t for source in sources.values() for t in source["tables"]}
     assert set(declared) == set(tables)
     for name, table in declared.items():
         schema, key = tables[name]
