@@ -23,6 +23,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from huiyin.config import Settings
 from nlp.embed import TfidfEmbedder, prepare, sentence_embedder
 from nlp.runtime import keep_numba_code
+from nlp.segment import segmenter
 from nlp.topics.discovery import discover
 
 FILES = ("user_intents", "news_titles", "shopping_reviews")
@@ -61,7 +62,7 @@ def main() -> int:
 
             vectors = sentence_embedder(settings).embed(texts)
             began = time.process_time()
-            found = discover(texts, vectors, seed)
+            found = discover(texts, vectors, seed, segmenter())
             seconds = time.process_time() - began
             rows, _ = found.centroids.best(vectors)
             outside = (found.labels < 0).mean()
@@ -71,7 +72,7 @@ def main() -> int:
             )
             print(f"  Huiyin, topics:        {scores(truth, rows)}, {len(found.topics)} topics")
             half = len(texts) // 2
-            first = discover(texts[:half], vectors[:half], seed)
+            first = discover(texts[:half], vectors[:half], seed, segmenter())
             later, _ = first.centroids.best(vectors[half:])
             print(f"  Huiyin, half, groups:  {scores(truth[half:], first.groups[later])}")
     return 0

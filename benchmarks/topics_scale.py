@@ -22,6 +22,7 @@ import pandas as pd
 from huiyin.config import Settings
 from nlp.embed import Vectors, prepare, sentence_embedder, unit
 from nlp.runtime import keep_numba_code
+from nlp.segment import segmenter
 from nlp.topics.discovery import discover
 from nlp.topics.store import TopicStore
 
@@ -61,7 +62,7 @@ def main() -> int:
         began, cpu = time.perf_counter(), time.process_time()
         sample = TopicStore(settings).sample(texts)
         rows = [int(text.rsplit(maxsplit=1)[-1]) for text in sample]
-        found = discover(sample, vectors[rows], settings.nlp.seed)
+        found = discover(sample, vectors[rows], settings.nlp.seed, segmenter())
         for begin in range(0, len(vectors), _ROWS):
             found.centroids.nearest(vectors[begin : begin + _ROWS])
         print(

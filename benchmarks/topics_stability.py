@@ -21,6 +21,7 @@ import pandas as pd
 from huiyin.config import NlpSettings, Settings
 from nlp.embed import sentence_embedder
 from nlp.runtime import keep_numba_code
+from nlp.segment import segmenter
 from nlp.topics.communities import Labels
 from nlp.topics.discovery import discover
 from nlp.topics.learning import learn
@@ -74,9 +75,9 @@ def main() -> int:
 
             embedder = sentence_embedder(settings)
             vectors = embedder.embed(everything)
-            anew = discover(everything, vectors, settings.nlp.seed)
+            anew = discover(everything, vectors, settings.nlp.seed, segmenter())
             rows, _ = anew.centroids.nearest(embedder.embed(first))
-            old = discover(first, embedder.embed(first), settings.nlp.seed)
+            old = discover(first, embedder.embed(first), settings.nlp.seed, segmenter())
             old_rows, _ = old.centroids.nearest(vectors)
             matching = match(old_rows, anew.labels, vectors, len(old.topics))
             names = np.array([matching.continues.get(row, 1_000 + row) for row in range(len(anew.topics))])

@@ -39,7 +39,12 @@ def score(
         typer.Option(help="Let the default engine adapt to these texts, if there are at least 500 different ones."),
     ] = True,
 ) -> None:
-    """Judge each text: adds score (probability of positive), label, uncertain, intensity."""
+    """Judge each text: adds score (probability of positive), label, uncertain, intensity, noise.
+
+    What is no customer's own words in Chinese (empty, advertising, machine text, another language) is judged all the
+    same, but uncertain, and noise says why.
+    """
+    from nlp.noise import noise_detector
     from nlp.scoring import sentiment_engine, text_embedder
     from nlp.sentiment.adapting import adapted
 
@@ -52,15 +57,18 @@ def score(
     judged = judge.judge(texts)
     frame["score"] = judged.scores.round(6)
     frame["label"] = judged.labels
-    frame["uncertain"] = judged.uncertain
+    noise = noise_detector(settings).find_all(texts)
+    uncertain = [found is not None or doubt for found, doubt in zip(noise, judged.uncertain.tolist(), strict=True)]
+    frame["uncertain"] = uncertain
     frame["intensity"] = judged.intensity.round(3)
+    frame["noise"] = [str(found or "") for found in noise]
     out.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(out, index=False)
     counts = frame["label"].value_counts()
     console.print(
         f"[green]✓[/] {len(frame):,} texts judged by {judge.version}: "
         + ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        + f"; uncertain {int(judged.uncertain.sum()):,}: {out}",
+        + f"; uncertain {sum(uncertain):,}, noise {sum(found is not None for found in noise):,}: {out}",
         soft_wrap=True,
     )
 
@@ -97,6 +105,45 @@ def aspects(
         f"[green]✓[/] {len(frame):,} texts by {extractor.version}: {int((frame['aspects'] != '').sum()):,} speak of"
         f" an aspect, {int((frame['emotions'] != '').sum()):,} show an emotion,"
         f" {int((frame['urgency'] != '').sum()):,} are urgent: {out}",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def duplicates(
+    file: CsvFile,
+    out: Annotated[Path, typer.Option(help="Where the CSV with the groups goes (UTF-8).", dir_okay=False)],
+    column: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
+    source: Annotated[
+        str, typer.Option(help="Column that names the source; boilerplate is learned by source.", metavar="NAME")
+    ] = "",
+    account: Annotated[str, typer.Option(help="Column that names who wrote it.", metavar="NAME")] = "",
+    alike: Annotated[float, typer.Option(min=0.1, max=1.0, help="Share of common parts from which two are one.")] = 0.6,
+) -> None:
+    """Find texts pasted many times, also with small changes, and sentences that recur in many texts.
+
+    Adds row (1, 2 …), duplicate_of (the row of the first text that says the same; empty for the first), group_size,
+    with --account how many accounts the group has, and boilerplate_share (0…1). Copies are looked for in what is left
+    without boilerplate, from twelve letters on.
+    """
+    from nlp.duplicates.table import describe
+
+    frame = read_csv(file, [name for name in (column, source, account) if name])
+    described = describe(
+        frame[column].tolist(),
+        frame[source].tolist() if source else None,
+        frame[account].tolist() if account else None,
+        alike,
+    )
+    for name, values in described.items():
+        frame[name] = values
+    out.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(out, index=False)
+    copies = sum(bool(first) for first in described["duplicate_of"])
+    templated = sum(share > 0 for share in described["boilerplate_share"])
+    console.print(
+        f"[green]✓[/] {len(frame):,} texts, {len(frame) - copies:,} voices: {copies:,} copies, largest group"
+        f" {max(described['group_size'], default=0):,}; {templated:,} texts with boilerplate: {out}",
         soft_wrap=True,
     )
 

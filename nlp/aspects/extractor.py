@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
-from nlp.aspects.clauses import Clause, clauses
 from nlp.aspects.taxonomy import Taxonomy
 from nlp.aspects.words import Hit, WordFinder
+from nlp.clauses import Clause, clauses
 from nlp.sentiment import SentimentEngine
 from nlp.text import TEXT_VERSION, normalise
 

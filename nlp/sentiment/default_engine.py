@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nlp.clauses import clauses
 from nlp.runtime import keep_numba_code
 from nlp.sentiment.engine import Judgements, Label, label_of
-from nlp.sentiment.linear import BUCKETS, features, prepare
+from nlp.sentiment.linear import BUCKETS, features, polarity_columns, prepare
 from nlp.sentiment.model import SentimentModel
-from nlp.sentiment.phrases import NEGATIVE_MARK, POSITIVE_MARK, clauses, phrases, turn_of
+from nlp.sentiment.phrases import TURN, phrases, turn_of
 from nlp.sentiment.snownlp_tables import code_points
 
 SHIPPED = Path(__file__).resolve().parent / "data" / "model.npz"
@@ -54,12 +55,7 @@ class DefaultEngine:
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """The uncalibrated logits of being positive."""
-        keep_numba_code(self.models_dir)
-        parts = [
-            self.model.weights.logits(features([prepare(text) for text in texts[start : start + _BATCH]]))
-            for start in range(0, len(texts), _BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return self._read([prepare(text) for text in texts])[0]
 
     def score(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """The calibrated probability of each text being positive."""
@@ -67,12 +63,14 @@ class DefaultEngine:
 
     def judge(self, texts: Sequence[str]) -> Judgements:
         """Scores with label, doubt and intensity."""
-        scores = self.score(texts)
+        prepared = [prepare(text) for text in texts]
+        logits, has_both = self._read(prepared)
+        scores = self.model.calibration.probabilities(logits)
         labels: list[Label] = [label_of(score) for score in scores.tolist()]
-        for index in self._mixed(texts):
+        for index in self._mixed(prepared, has_both):
             labels[index] = "mixed"
         sureness = np.maximum(scores, 1 - scores)
-        marks = np.array([min(len(_STRONG.findall(prepare(text))), _STRONG_ENOUGH) for text in texts], float)
+        marks = np.array([min(len(_STRONG.findall(text)), _STRONG_ENOUGH) for text in prepared], float)
         intensity = np.abs(2 * scores - 1) * (0.6 + 0.4 * marks / _STRONG_ENOUGH)
         return Judgements(scores, labels, sureness < CERTAIN_FROM, intensity)
 
@@ -107,29 +105,39 @@ class DefaultEngine:
         ordered = sorted(reasons.items(), key=lambda item: -abs(item[1]))
         return [Reason(name, weight) for name, weight in ordered[:limit]]
 
-    def _mixed(self, texts: Sequence[str]) -> list[int]:
-        """Positions of the texts that say something good in one clause and something bad in another."""
+    def _read(self, prepared: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """The logits of prepared texts, and which hold words or emoji of both polarities."""
+        keep_numba_code(self.models_dir)
+        logits, has_both = np.empty(len(prepared)), np.empty(len(prepared), bool)
+        for start in range(0, len(prepared), _BATCH):
+            part = slice(start, start + _BATCH)
+            read = features(prepared[part])
+            logits[part] = self.model.weights.logits(read)
+            said = read[:, polarity_columns()].toarray() > 0
+            has_both[part] = (said[:, 0] | said[:, 2]) & (said[:, 1] | said[:, 3])
+        return logits, has_both
+
+    def _mixed(self, prepared: Sequence[str], has_both: npt.NDArray[np.bool_]) -> list[int]:
+        """Positions of the prepared texts that say something good in one clause and something bad in another.
+
+        Without words of both polarities and without a turn, a text needn't be looked at clause by clause.
+        """
         parts: list[str] = []
         owners: list[int] = []
-        for index, text in enumerate(texts):
-            prepared = prepare(text)
-            pieces = clauses(prepared)
-            if len(pieces) > 1 and _both_sides(prepared):
+        for index, text in enumerate(prepared):
+            if not has_both[index] and turn_of(text) == len(text):
+                continue
+            pieces = [clause.text.strip() for clause in clauses(text, TURN)]
+            if len(pieces) > 1:
                 parts += pieces
                 owners += [index] * len(pieces)
         if not parts:
             return []
-        scores = self.score(parts)
-        best, worst = np.zeros(len(texts)), np.ones(len(texts))
+        scores = self.model.calibration.probabilities(self._read(parts)[0])
+        best, worst = np.zeros(len(prepared)), np.ones(len(prepared))
         np.maximum.at(best, owners, scores)
         np.minimum.at(worst, owners, scores)
         return np.flatnonzero((best >= MIXED_FROM) & (worst <= 1 - MIXED_FROM)).tolist()
-
-
-def _both_sides(prepared: str) -> bool:
-    """Whether there are words of both polarities, or a turn: without, a text needn't be looked at clause by clause."""
-    marked = phrases().marked(prepared)
-    return (POSITIVE_MARK in marked and NEGATIVE_MARK in marked) or turn_of(prepared) < len(prepared)
 
 
 @cache

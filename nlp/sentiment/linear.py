@@ -38,6 +38,12 @@ def feature_count() -> int:
     return BUCKETS + len(phrases().names)
 
 
+def polarity_columns() -> list[int]:
+    """The columns of :func:`features` for good and bad words, good and bad emoji."""
+    names = phrases().names
+    return [BUCKETS + names.index(name) for name in ("好词", "坏词", "好表情", "坏表情")]
+
+
 def features(prepared: Sequence[str]) -> csr_matrix:
     """Texts × (hashed n-grams, then phrases), for texts that went through :func:`prepare`.
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from huiyin.errors import HuiyinError
+from nlp.phrase_finder import PhraseFinder
 
 DATA = Path(__file__).resolve().parent / "data"
 POSITIVE_MARK, NEGATIVE_MARK = "\ue001", "\ue002"
@@ -22,7 +23,6 @@ TURN = re.compile(
     r"但是?|可是|可惜|不过(?!如此)|然而|就是(?![你我他她这那])|只是|结果|没想到|谁知|其实|反而|反倒|却|后来|现在|唯独|除了"
 )
 """Words after which a sentence turns; what follows the last of them weighs more."""
-_CLAUSE_END = re.compile(r"[,。!?;~\n…]+|\s{1,}")
 
 
 class PhraseFileError(HuiyinError):
@@ -44,9 +44,8 @@ class Phrases:
     def __init__(self) -> None:
         self.words = dict(_polarities("polarity.tsv"))
         self.emoji = dict(_polarities("emoji.tsv"))
-        self._polarity = self.words | self.emoji
         self.rules = tuple(_rules())
-        self._marked = re.compile(_any_of(self._polarity))
+        self._finder = PhraseFinder(self.words | self.emoji)
         self.names = (
             "好词", "坏词", "转折后的好词", "转折后的坏词", "好表情", "坏表情", *(rule.name for rule in self.rules),
         )  # fmt: skip
@@ -55,29 +54,23 @@ class Phrases:
     def values(self, text: str, tail: int) -> list[float]:
         """The features of a normalised lower-case text whose last turn begins at ``tail``."""
         counts = [0, 0, 0, 0, 0, 0]
-
-        def mark(match: re.Match[str]) -> str:
-            found = match.group()
+        pieces: list[str] = []
+        end = 0
+        for place, found in self._finder.find(text):
             if polarity := self.words.get(found):
                 counts[polarity < 0] += 1
-                if match.start() >= tail:
+                if place >= tail:
                     counts[2 + (polarity < 0)] += 1
             else:
                 polarity = self.emoji[found]
                 counts[4 + (polarity < 0)] += 1
-            return POSITIVE_MARK if polarity > 0 else NEGATIVE_MARK
-
-        marked = self._marked.sub(mark, text)
+            pieces += [text[end:place], POSITIVE_MARK if polarity > 0 else NEGATIVE_MARK]
+            end = place + len(found)
+        marked = "".join([*pieces, text[end:]])
         return [
             *(math.log1p(count) for count in counts),
             *(float(bool(rule.pattern.search(marked if rule.on_marks else text))) for rule in self.rules),
         ]
-
-    def marked(self, text: str) -> str:
-        """The text with :data:`POSITIVE_MARK` and :data:`NEGATIVE_MARK` in the place of words of polarity and emoji."""
-        return self._marked.sub(
-            lambda match: POSITIVE_MARK if self._polarity[match.group()] > 0 else NEGATIVE_MARK, text
-        )
 
     @staticmethod
     def source(file_name: str) -> bytes:
@@ -103,19 +96,6 @@ def turn_of(text: str) -> int:
         if match.start() > 0 and match.end() < len(text):
             begin = match.end()
     return begin
-
-
-def clauses(text: str) -> list[str]:
-    """The clauses of a normalised text: cut at marks and before turns."""
-    pieces = []
-    for piece in _CLAUSE_END.split(text):
-        start = 0
-        for match in TURN.finditer(piece):
-            if match.start() > start:
-                pieces.append(piece[start : match.start()])
-                start = match.start()
-        pieces.append(piece[start:])
-    return [piece for piece in pieces if piece.strip()]
 
 
 def read_rows(file: Path) -> Iterator[list[str]]:
@@ -147,22 +127,3 @@ def _rules() -> Iterator[Rule]:
             yield Rule(name, re.compile(marked), marked != pattern)
         except re.error as error:
             raise PhraseFileError(f"{DATA / 'rules.tsv'}: {name} is no regular expression: {error}") from error
-
-
-def _any_of(words: Iterable[str]) -> str:
-    """A regular expression for the longest of the words that begins here, as a tree, so that it stays fast."""
-    tree: dict[str, dict] = {}  # type: ignore[type-arg]
-    for word in words:
-        node = tree
-        for character in word:
-            node = node.setdefault(character, {})
-        node[""] = {}
-    return _tree_pattern(tree)
-
-
-def _tree_pattern(tree: dict[str, dict]) -> str:  # type: ignore[type-arg]
-    branches = [re.escape(character) + _tree_pattern(node) for character, node in tree.items() if character]
-    if not branches:
-        return ""
-    pattern = f"(?:{'|'.join(branches)})"
-    return f"{pattern}?" if "" in tree else pattern

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from huiyin.errors import HuiyinError
-from nlp.embed import prepare
 from nlp.files import replacing
+from nlp.noise import noise_detector
 from nlp.topics.learning import FEWEST_TEXTS, RefitReport, learn
 from nlp.topics.store import TopicStore
 
@@ -60,7 +60,9 @@ def fit_csv(store: TopicStore, file: Path, column: str, *, onwards: bool) -> Ref
     frame = read_csv(file, column)
     with store.lock():
         # A file may be about anything, also about greetings.
-        sample = store.sample(frame[column], wordless=True)
+        texts = frame[column].tolist()
+        store.learn_boilerplate(texts)
+        sample = store.sample(texts, wordless=True)
         if len(sample) < FEWEST_TEXTS:
             raise TopicFileError(f"{file} has {len(sample)} different texts, {FEWEST_TEXTS} are needed for topics")
         if not onwards:
@@ -73,10 +75,11 @@ def fit_csv(store: TopicStore, file: Path, column: str, *, onwards: bool) -> Ref
 def assign_csv(
     store: TopicStore, file: Path, out: Path, column: str, *, level: Level, keep_outliers: bool = False
 ) -> AssignReport:
-    """Write the file with the topic of each text added: ``topic_id``, ``topic_label``, ``topic_fits``.
+    """Write the file with the topic of each text added: ``topic_id``, ``topic_label``, ``topic_fits``, ``noise``.
 
     ``level``: coarse groups or the topics inside them. A text that no topic fits gets the nearest one and
-    ``topic_fits`` false, or with ``keep_outliers`` the id −1. A text without words gets −1 in any case.
+    ``topic_fits`` false, or with ``keep_outliers`` the id −1; so does noise, whose kind and reason ``noise`` tells. A
+    text without words gets −1 in any case.
     """
     frame = read_csv(file, column)
     registry = store.registry()
@@ -84,7 +87,8 @@ def assign_csv(
         raise TopicFileError(f"{store.folder} has no topics yet; run `huiyin topics fit` first")
     model = store.model(registry.version)
     topics, groups = registry.active(), registry.group_labels()
-    prepared = [prepare(text) for text in frame[column]]
+    texts = frame[column].tolist()
+    prepared = store.prepared(texts)
     vectors = model.embedder.embed(prepared)
     rows, _ = model.centroids.best(vectors)
     fitting, _ = model.centroids.nearest(vectors)
@@ -95,12 +99,15 @@ def assign_csv(
         ids = model.topic_ids
         labels = {topic_id: topic.shown for topic_id, topic in topics.items()}
     is_empty = np.array([not text for text in prepared], bool)
-    fitting = np.where(is_empty, -1, fitting)
+    noise = noise_detector(store.settings).find_all(texts)
+    is_noise = np.array([found is not None and found.says_nothing for found in noise], bool)
+    fitting = np.where(is_empty | is_noise, -1, fitting)
     without = is_empty | ((fitting < 0) & keep_outliers)
     found = np.where(without, -1, ids[rows])
     frame["topic_id"] = found
     frame["topic_label"] = [labels.get(topic_id, "") for topic_id in found.tolist()]
     frame["topic_fits"] = np.where(fitting >= 0, "true", "false")
+    frame["noise"] = [str(found or "") for found in noise]
     with replacing(out) as beside:
         frame.to_csv(beside, index=False)
     return AssignReport(len(frame), len(set(found.tolist()) - {-1}), int((fitting < 0).sum()))

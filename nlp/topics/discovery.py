@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlp.embed import Vectors, unit
-from nlp.segment import segmenter
+from nlp.segment import ServiceSegmenter
 from nlp.topics.centroids import Centroids
 from nlp.topics.cluster import Clustering, cluster
 from nlp.topics.communities import Labels
@@ -37,7 +37,7 @@ class Discovery:
     metrics: dict[str, float]
 
 
-def discover(texts: Sequence[str], vectors: Vectors, seed: int) -> Discovery:
+def discover(texts: Sequence[str], vectors: Vectors, seed: int, cutter: ServiceSegmenter) -> Discovery:
     """Topics of distinct prepared texts and their unit vectors. Reproducible under the seed."""
     clustering: Clustering = cluster(unit(vectors - vectors.mean(axis=0)), seed)
     centroids = Centroids.of(vectors, clustering.labels)
@@ -51,24 +51,24 @@ def discover(texts: Sequence[str], vectors: Vectors, seed: int) -> Discovery:
         "centroid_agreement": float((nearest == clustering.labels).mean()),
     }
     return Discovery(
-        word(texts, clustering.labels, set()),
+        word(texts, clustering.labels, set(), cutter),
         np.where(nearest < 0, -1, clustering.labels),
         clustering.groups,
-        word(texts, clustering.groups[clustering.labels], set()),
+        word(texts, clustering.groups[clustering.labels], set(), cutter),
         centroids,
         clustering.method,
         metrics,
     )
 
 
-def word(texts: Sequence[str], labels: Labels, taken: set[str]) -> list[Wording]:
+def word(texts: Sequence[str], labels: Labels, taken: set[str], cutter: ServiceSegmenter) -> list[Wording]:
     """Labels and keywords of topics 0…n−1; no label is given twice nor stands in ``taken``."""
-    segmented = segment(segmenter(), texts)
+    segmented = segment(cutter, texts)
     counts, everywhere = count_words(segmented, labels.tolist())
     used = set(taken)
     worded: list[Wording] = []
     for count, ranked in zip(counts, ranked_words(counts), strict=True):
-        name = label(ranked, count, everywhere, used)
+        name = label(ranked, count, everywhere, used, cutter.service_words)
         used.add(name)
         worded.append(Wording(name, keywords(ranked, count), count.texts))
     return worded

@@ -28,7 +28,7 @@ from nlp.topics.taxonomy import Taxonomy
 
 logger = logging.getLogger(__name__)
 
-CODE_VERSION = f"topics-4+{TEXT_VERSION}"
+CODE_VERSION = f"topics-5+{TEXT_VERSION}"
 """Raise it when the same texts would give other topics."""
 
 FEWEST_TEXTS = 200
@@ -72,9 +72,8 @@ def learn(store: TopicStore, sample: list[str], *, today: date | None = None, mo
     keep_numba_code(settings.models_dir)
     today = today or store.today()
     embedder = _embedder(store, sample)
-    fingerprint = hashlib.sha256(
-        "\0".join([CODE_VERSION, embedder.version, str(settings.nlp.seed), *sample]).encode("utf-8", "replace")
-    ).hexdigest()[:8]
+    made_of = [CODE_VERSION, store.segmenter.version, embedder.version, str(settings.nlp.seed), *sample]
+    fingerprint = hashlib.sha256("\0".join(made_of).encode("utf-8", "replace")).hexdigest()[:8]
     if move is None:
         move = bool(registry.moved_on) and (today - date.fromisoformat(registry.moved_on)).days >= MOVES_EVERY_DAYS
     if registry.fingerprint == fingerprint and not move:
@@ -129,12 +128,12 @@ class _Step:
 
     def __init__(self, store: TopicStore, registry: Registry, sample: list[str], vectors: Vectors, today: date) -> None:
         self._store, self._registry, self._sample, self._vectors, self._today = store, registry, sample, vectors, today
-        self._seed = store.settings.nlp.seed
+        self._seed, self._cutter = store.settings.nlp.seed, store.segmenter
         self.continued = self.born = self.retired = self.revived = 0
 
     def anew(self, before: TopicModel | None) -> tuple[Labels, Centroids, str, dict[str, float]]:
         """Find all topics, and match them with the old ones on the sample, which both models can assign."""
-        found = discover(self._sample, self._vectors, self._seed)
+        found = discover(self._sample, self._vectors, self._seed, self._cutter)
         registry = self._registry
         old_ids: list[int] = []
         old_labels: Labels = np.full(len(self._sample), -1)
@@ -179,7 +178,7 @@ class _Step:
             for number, members in enumerate(new):
                 labels[members] = number
             born = Centroids.of(self._vectors, labels, centroids)
-            words = word(self._sample, labels, self._taken())
+            words = word(self._sample, labels, self._taken(), self._cutter)
             born_ids = [self._bear(words[row], born.directions[row], known, retired) for row in range(len(new))]
             nearest = (born.directions @ centroids.directions.T).argmax(axis=1)
             for topic_id, row in zip(born_ids, nearest.tolist(), strict=True):
@@ -213,7 +212,7 @@ class _Step:
         if step.split_from:
             rows, _ = step.centroids.nearest(self._vectors)
             named = np.where(step.origins[rows] < 0, rows, -1)
-            words = dict(enumerate(word(self._sample, np.where(rows >= 0, named, -1), self._taken())))
+            words = dict(enumerate(word(self._sample, np.where(rows >= 0, named, -1), self._taken(), self._cutter)))
         topic_ids = [
             owner[origin] if origin >= 0 else self._new_topic(words[row], owner[step.split_from[row]]).topic_id
             for row, origin in enumerate(step.origins.tolist())

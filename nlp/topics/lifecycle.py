@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from huiyin.config import Settings
-from nlp.embed import prepare
 from nlp.handover import read_voices, write_results
+from nlp.noise import noise_detector
 from nlp.text import text_hash
 from nlp.topics.learning import RefitReport, learn
 from nlp.topics.store import TopicStore
@@ -43,14 +43,14 @@ def ensure_model(settings: Settings, texts_files: Sequence[Path]) -> None:
             if store.model(version).manifest["embedder"] == settings.nlp.embedder:
                 return
             logger.info("nlp.embedder is now %s: topics are refitted", settings.nlp.embedder)
-        logger.info("%s", learn(store, store.sample(_texts(texts_files))))
+        logger.info("%s", _learn(store, texts_files))
 
 
 def refit(settings: Settings, texts_files: Sequence[Path]) -> RefitReport:
     """Let new topics be born and, once a month, all follow their texts; ids persist. Repeating it changes nothing."""
     store = TopicStore(settings)
     with store.lock():
-        report = learn(store, store.sample(_texts(texts_files)))
+        report = _learn(store, texts_files)
     logger.info("%s", report)
     return report
 
@@ -58,15 +58,23 @@ def refit(settings: Settings, texts_files: Sequence[Path]) -> RefitReport:
 def assign_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     """Read Parquet (voice_id, text), write Parquet of :data:`nlp.topics.tables.ASSIGNMENT_SCHEMA`.
 
-    The topic is −1 where none is near enough.
+    The topic is −1 where none is near enough, and for noise that says nothing (:mod:`nlp.noise`), however near.
     """
     voice_ids, texts = read_voices(in_file)
     store = TopicStore(settings)
     version = store.registry().version
     if version:
         model = store.model(version)
-        rows, similarity = model.centroids.nearest(model.embedder.embed([prepare(text) for text in texts]))
-        topic_ids = np.where(rows >= 0, model.topic_ids[rows], NO_TOPIC).tolist()
+        prepared = store.prepared(texts)
+        rows, similarity = model.centroids.nearest(model.embedder.embed(prepared))
+        noise = noise_detector(settings).find_all(texts)
+        is_noise = np.array(
+            [not own or (found is not None and found.says_nothing) for own, found in zip(prepared, noise, strict=True)],
+            bool,
+        )
+        topic_ids = np.where((rows >= 0) & ~is_noise, model.topic_ids[rows], NO_TOPIC).tolist()
+        if is_noise.any():
+            logger.info("%s: %d texts of noise stay without topic", in_file.name, is_noise.sum())
         similarities = similarity.astype(float).tolist()
     else:
         logger.warning("no topic model yet: %d texts of %s stay without topic", len(texts), in_file.name)
@@ -95,5 +103,7 @@ def write_topics(settings: Settings, out_file: Path) -> None:
     write_results(topics_table(settings), out_file)
 
 
-def _texts(files: Sequence[Path]) -> list[str]:
-    return [text for file in files for text in read_voices(file)[1]]
+def _learn(store: TopicStore, files: Sequence[Path]) -> RefitReport:
+    texts = [text for file in files for text in read_voices(file)[1]]
+    store.learn_boilerplate(texts)
+    return learn(store, store.sample(texts))

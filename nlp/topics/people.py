@@ -73,7 +73,7 @@ def split(store: TopicStore, topic_id: int, texts: Sequence[str], by: str) -> To
             raise RegistryError(f"topic {topic_id} can't be split: its texts are all alike")
         labels = np.full(len(sample), -1)
         labels[members] = halves
-        words = word(sample, labels, {other.shown for other in registry.topics if other is not topic})
+        words = word(sample, labels, {other.shown for other in registry.topics if other is not topic}, store.segmenter)
         new = Topic(
             registry.next_id,
             words[1].label,

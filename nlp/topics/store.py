@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from huiyin.config import Settings
+from nlp.duplicates import Boilerplate, DuplicateIndex, learn_boilerplate
 from nlp.embed import prepare
 from nlp.files import lock
-from nlp.segment import segmenter
+from nlp.noise import noise_detector
+from nlp.segment import ServiceSegmenter, segmenter
 from nlp.text import text_hash
 from nlp.topics.model import TopicModel
 from nlp.topics.registry import Registry
+
+_COPIES_FROM = 0.8
+"""Jaccard similarity from which a text of a sample is a copy of another; lower, terse texts on one subject would go."""
 
 
 class TopicStore:
@@ -53,18 +58,45 @@ class TopicStore:
         """The company's date."""
         return datetime.now(ZoneInfo(self.settings.timezone)).date()
 
-    def sample(self, texts: Iterable[str], *, wordless: bool = False) -> list[str]:
+    @property
+    def segmenter(self) -> ServiceSegmenter:
+        """The segmenter with the company's words."""
+        return segmenter(self.settings)
+
+    @property
+    def _boilerplate_file(self) -> Path:
+        return self.folder / "boilerplate.json"
+
+    def learn_boilerplate(self, texts: Sequence[str]) -> None:
+        """Learn the sentences that recur in these texts, as :meth:`prepared` will remove them from now on."""
+        learn_boilerplate(texts).save(self._boilerplate_file)
+
+    def prepared(self, texts: Iterable[str]) -> list[str]:
+        """What of each text is embedded: without boilerplate, see also :func:`nlp.embed.prepare`. May be empty.
+
+        Raises :class:`nlp.duplicates.boilerplate.BoilerplateError`.
+        """
+        boilerplate = Boilerplate.load(self._boilerplate_file)
+        return [prepare(boilerplate.remove(text)) for text in texts]
+
+    def sample(self, texts: Sequence[str], *, wordless: bool = False) -> list[str]:
         """Different prepared texts that say something, at most ``nlp.topic_fit_texts``; ``wordless``: or nothing.
 
-        What has no subject word, as mere greetings, would only make topics of its own. Chosen by the hash of the
-        text: two fits on overlapping data share most of their sample, whatever the order.
+        What has no subject word, as mere greetings, would only make topics of its own, as would noise and texts pasted
+        many times with small changes. Chosen by the hash of the text: two fits on overlapping data share most of their
+        sample, whatever the order.
         """
-        prepared = {prepare(text) for text in texts} - {""}
-        ranked = sorted(prepared, key=lambda text: text_hash(f"{self.settings.nlp.seed}:{text}"))
+        raw: dict[str, str] = {}
+        for text, key in zip(texts, self.prepared(texts), strict=True):
+            raw[key] = min(raw.get(key, text), text)
+        raw.pop("", None)
+        detector, cutter, copies = noise_detector(self.settings), self.segmenter, DuplicateIndex(_COPIES_FROM)
         chosen: list[str] = []
-        for text in ranked:
+        for text in sorted(raw, key=lambda text: text_hash(f"{self.settings.nlp.seed}:{text}")):
             if len(chosen) == self.settings.nlp.topic_fit_texts:
                 break
-            if wordless or segmenter().words(text):
+            if not (wordless or cutter.words(text)) or detector.find(raw[text]) is not None:
+                continue
+            if copies.add(len(chosen), text) == len(chosen):
                 chosen.append(text)
         return chosen

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nlp.segment import ServiceSegmenter, segmenter
+from nlp.segment import ServiceSegmenter
 
 KEYWORDS = 10
 _LABEL_PARTS = 3
@@ -101,13 +101,19 @@ def keywords(ranked: Sequence[str], counts: TopicWords) -> list[str]:
     return (said or list(ranked))[:KEYWORDS]
 
 
-def label(ranked: Sequence[str], counts: TopicWords, everywhere: TopicWords, taken: Collection[str]) -> str:
+def label(
+    ranked: Sequence[str],
+    counts: TopicWords,
+    everywhere: TopicWords,
+    taken: Collection[str],
+    service_words: Collection[str],
+) -> str:
     """One to three words or short phrases joined by ·, at most 12 characters, unlike every label in ``taken``.
 
     Words are taken by what they say of the topic: their share of its texts times the logarithm of how much more
-    often that is than in all texts (``everywhere``), service words preferred.
+    often that is than in all texts (``everywhere``), ``service_words`` preferred.
     """
-    telling = sorted(ranked, key=lambda word: -_telling(word, counts, everywhere))
+    telling = sorted(ranked, key=lambda word: -_telling(word, counts, everywhere, service_words))
     usual = [word for word in telling if counts.words[word] >= max(2, _WORD_SHARE * counts.texts)]
     named = [word for word in usual if not _UNFINISHED.search(word)] or usual or telling
     parts: list[str] = []
@@ -133,12 +139,12 @@ def label(ranked: Sequence[str], counts: TopicWords, everywhere: TopicWords, tak
     return name
 
 
-def _telling(word: str, counts: TopicWords, everywhere: TopicWords) -> float:
+def _telling(word: str, counts: TopicWords, everywhere: TopicWords, service_words: Collection[str]) -> float:
     share = counts.words[word] / counts.texts
     general = everywhere.words[word] / everywhere.texts
     if not share or not general:
         return 0.0
-    preference = _SERVICE_WORD_PREFERENCE if segmenter().is_service_word(word) else 1.0
+    preference = _SERVICE_WORD_PREFERENCE if word in service_words else 1.0
     return share * math.log(share / general) * preference
 
 

@@ -135,8 +135,8 @@ def test_labels_are_at_most_twelve_characters_and_never_twice_the_same() -> None
         counts.words[word], everywhere.words[word] = 18 - rank, 20
     taken: set[str] = set()
     for _ in range(8):
-        name = label(words, counts, everywhere, taken)
+        name = label(words, counts, everywhere, taken, set())
         assert 0 < len(name) <= 12
         assert name not in taken
         taken.add(name)
-    assert label([], TopicWords(), TopicWords(), set()) == "其他"
+    assert label([], TopicWords(), TopicWords(), set(), set()) == "其他"

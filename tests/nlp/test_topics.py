@@ -224,6 +224,6 @@ def test_a_label_joins_words_that_stand_together_and_skips_rare_ones() -> None:
         everywhere.add(text)
     for text in segment(segmenter(), ["公交车不准时", "学校收费"] * 20):
         everywhere.add(text)
-    name = label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, set())
+    name = label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, set(), segmenter().service_words)
     assert name == "下水道堵塞·物业"
-    assert label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, {name}) not in {name, ""}
+    assert label(["下水道", "堵塞", "罕见词", "物业"], counts, everywhere, {name}, set()) not in {name, ""}
