@@ -48,6 +48,15 @@ def calendar() -> str:
 
 
 @task(pool=WRITER_POOL)
+def freshness() -> dict[str, list[str]]:
+    """Tell the operator which tables this mart is built from were last loaded too long ago."""
+    from ingest.freshness import settle_freshness
+
+    settled = settle_freshness(SETTINGS)
+    return {"opened": list(settled.opened), "closed": list(settled.closed)}
+
+
+@task(pool=WRITER_POOL)
 def gate_raw() -> dict[str, int]:
     """Run the expectations on the raw tables; a failed blocking one stops the build."""
     from expectations.gate import check
@@ -62,5 +71,7 @@ def read_at(context: Any) -> dict[str, str]:
 
 
 with pipeline_dag("service_mart", schedule=AssetAny(*RAW), doc=__doc__, tags=["mart"]) as dag:
-    chain(news(), calendar(), gate_raw(), build_and_publish(MART, "all", read_at))
+    read = calendar()
+    chain(news(), read, gate_raw(), build_and_publish(MART, "all", read_at))
+    chain(read, freshness())
     end_with(judge_tasks(), dag)

@@ -183,6 +183,14 @@ def report(
 
 
 @app.command()
+def docs() -> None:
+    """Explain the mart as one page (models, columns, tests, lineage) that opens offline, and print its path."""
+    from warehouse.docs_site import write_docs
+
+    console.print(str(write_docs(load_settings())), soft_wrap=True)
+
+
+@app.command()
 def doctor() -> None:
     """Check versions, folders, databases, rules and sources; say what to do. Exit code 1 if a run can't work."""
     from huiyin.doctor import examine

@@ -32,7 +32,7 @@ class Condition:
     ``task/service_mart.gate_raw``."""
 
     key: str
-    kind: Literal["delivery", "volume", "drift", "balance", "task"]
+    kind: Literal["delivery", "volume", "drift", "balance", "freshness", "task"]
     message: str
     remedy: str
     severity: Literal["warning", "critical"] = "warning"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.freshness import SourceFreshnessResult
 from dbt.artifacts.schemas.results import NodeResult
 from dbt.cli.main import dbtRunner
 from psycopg.conninfo import conninfo_to_dict
@@ -31,7 +32,7 @@ from warehouse.builds import (
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.rules import check_rules
 
-Command = Literal["build", "run", "test", "seed", "compile", "parse", "source freshness"]
+Command = Literal["build", "run", "test", "seed", "compile", "parse", "source freshness", "docs generate"]
 
 # What to build when: `service_mart` builds everything, since new tickets change what depends on meaning, too;
 # afterwards only what new scores or new decisions change.
@@ -98,7 +99,8 @@ def run_dbt(
 
     ``select`` takes dbt's selection syntax (see the ``SELECT_…`` constants); ``variables`` override the project's, such
     as ``as_of``, the UTC instant that running clocks are measured at. ``build`` leaves out unit tests: they prove the
-    SQL, not the data. Raises :class:`DbtFailedError`, ``warehouse.rules.RulesError`` and ``WarehouseError``.
+    SQL, not the data. ``source freshness`` reports stale sources (status warn or error) without failing.
+    Raises :class:`DbtFailedError`, ``warehouse.rules.RulesError`` and ``WarehouseError``.
     """
     check_rules(settings)
     began_at = datetime.now(UTC).replace(tzinfo=None)
@@ -122,6 +124,8 @@ def run_dbt(
         arguments += ["--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "buildable"]
     if is_build and full_refresh:
         arguments.append("--full-refresh")
+    if command == "docs generate":
+        arguments.append("--static")
     if select:
         arguments += ["--select", *([select] if isinstance(select, str) else select)]
     # Options of dbt itself stand before the command.
@@ -136,10 +140,13 @@ def run_dbt(
     results: list[NodeResult] = list(getattr(outcome.result, "results", None) or [])
     # Hooks are dbt's own business unless they fail.
     nodes = [_outcome(result) for result in results if str(getattr(result.node, "resource_type", "")) != "operation"]
-    failed = [result for result in results if str(result.status) in _FAILED]
+    failing = ("runtime error",) if command == "source freshness" else _FAILED
+    failed = [result for result in results if str(result.status) in failing]
     if failed:
         raise DbtFailedError(_explained(settings, command, failed, state_dir / "logs"))
-    if outcome.exception is not None or not outcome.success:
+    # What is stale isn't this command's failure.
+    succeeded = outcome.success or command == "source freshness"
+    if outcome.exception is not None or not succeeded:
         raise DbtFailedError(f"dbt {command} could not start: {outcome.exception or 'unknown reason'}") from (
             outcome.exception
         )
@@ -206,9 +213,10 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _outcome(result: NodeResult) -> NodeOutcome:
     node: Any = result.node
-    return NodeOutcome(
-        node.name, str(node.resource_type), str(result.status), result.execution_time, result.message or ""
-    )
+    message = result.message or ""
+    if isinstance(result, SourceFreshnessResult):
+        message = f"last loaded {result.age / 3600:.1f} hours ago"
+    return NodeOutcome(node.name, str(node.resource_type), str(result.status), result.execution_time, message)
 
 
 def _explained(settings: Settings, command: str, failed: Sequence[NodeResult], logs: Path) -> str:

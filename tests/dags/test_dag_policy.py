@@ -18,8 +18,8 @@ EXPECTED = {
 }  # fmt: skip
 HEAVY = {"pandas", "pyarrow", "duckdb", "dbt", "great_expectations", "bertopic", "sklearn", "numba", "umap", "psycopg"}
 OPENS_WAREHOUSE = (
-    "warehouse", "ingest.load", "ingest.calendar", "ingest.health", "ingest.operator_alerts", "expectations",
-    "huiyin.erasure",
+    "warehouse", "ingest.load", "ingest.calendar", "ingest.freshness", "ingest.health", "ingest.operator_alerts",
+    "expectations", "huiyin.erasure",
 )  # fmt: skip
 
 

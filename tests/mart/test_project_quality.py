@@ -210,15 +210,15 @@ def test_each_unit_test_proves_a_rule_of_the_list_and_each_rule_has_one(manifest
     assert all(re.search(r"`\w+`", cell) for cell in listed), "a rule has no test"
 
 
-def test_sources_that_deliver_daily_are_watched_by_when_they_were_loaded(manifest: dict[str, Any]) -> None:
+def test_sources_that_deliver_daily_are_watched_by_their_last_load(manifest: dict[str, Any]) -> None:
     watched = {
-        node["name"]: (node["freshness"], node["loaded_at_field"])
+        node["name"]: node
         for node in manifest["sources"].values()
         if node["freshness"] and node["freshness"]["error_after"]["count"]
     }
     assert set(watched) == {"tickets", "ticket_events", "messages", "customers", "agents", "feedback"}
-    for freshness, field in watched.values():
-        assert freshness["warn_after"] == {"count": 2, "period": "hour"}
-        assert freshness["error_after"] == {"count": 6, "period": "hour"}
-        assert field == "_loaded_at"
+    for name, node in watched.items():
+        assert node["freshness"]["warn_after"] == {"count": 2, "period": "hour"}
+        assert node["freshness"]["error_after"] == {"count": 6, "period": "hour"}
+        assert f"raw.load_audit where entity = '{name}'" in node["loaded_at_query"]
     assert all(node["description"] for node in manifest["sources"].values())
