@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from mart_company import CALENDAR, Built
 
@@ -100,14 +99,6 @@ def test_each_public_mart_has_an_exposure() -> None:
         for match in re.findall(r"ref\('(\w+)'\)", dependency)
     }
     assert read == set(PUBLIC_MARTS)
-
-
-@pytest.mark.parametrize("column", ["_loaded_at"])
-def test_staleness_is_watched_where_sources_deliver_daily(column: str) -> None:
-    raw = properties("sources")["raw"]
-    assert raw["config"]["loaded_at_field"] == column
-    watched = {t["name"] for t in raw["tables"] if "freshness" in t["config"]}
-    assert watched == {"tickets", "ticket_events", "messages", "customers", "agents", "feedback"}
 
 
 def test_metrics_are_documented_once_each() -> None:
