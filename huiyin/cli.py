@@ -24,6 +24,7 @@ from huiyin.identity_cli import app as identity_app
 from huiyin.inbox_cli import inbox
 from huiyin.ingest_cli import drift_app, quarantine_app
 from huiyin.interval import Interval
+from huiyin.knowledge_cli import app as knowledge_app
 from huiyin.mask_cli import app as mask_key_app
 from huiyin.mask_cli import mask
 from huiyin.metrics_cli import app as metrics_app
@@ -58,6 +59,7 @@ app.add_typer(
 )
 app.add_typer(demand_app, name="demand", help="Arrivals to come and the people they take 来量与人力.")
 app.add_typer(nlp_app, name="nlp", help="The language part on any CSV file 文本理解.")
+app.add_typer(knowledge_app, name="knowledge", help="What the knowledge base lacks 知识缺口.")
 app.add_typer(mask_key_app, name="mask-key", help="Look after the key of the pseudonyms 脱敏密钥.")
 
 

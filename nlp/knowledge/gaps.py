@@ -1,0 +1,232 @@
+"""Find what is asked and answered by hand again and again, the answer that serves best, and whether it is written down.
+
+The best answer is a real one: of the answers in tickets that were solved and not reopened, the one most like the
+others (the medoid), without greetings, signatures and what speaks of one customer's own case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nlp.clauses import sentences
+from nlp.duplicates import find_duplicates, learn_boilerplate
+from nlp.embed import Vectors
+from nlp.knowledge.clustering import Embed, Labels, group_questions
+from nlp.knowledge.questions import how_to
+from nlp.knowledge.tables import Article, Case
+from nlp.text import PLACEHOLDER, normalise, topic_text
+
+COVERED_FROM = 0.6
+"""Cosine between a question and an article's title from which the article answers it."""
+ALIKE_ANSWERS_FROM = 0.6
+_SHORTEST_ANSWER = 8
+_VARIANTS = 5
+_COMPARED_ANSWERS = 500
+_POLITE = re.compile(
+    r"^(?:亲[,~ ]?)?(?:您好|你好|尊敬的|亲爱的|很高兴为您|感谢您的|请问还有|祝您|请稍等|稍等|好的|不客气"
+    r"|非常抱歉|抱歉|麻烦您稍|请对我的服务|如有其他)"
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One question as many ask it.
+
+    ``cases``: tickets that ask it. ``agent_share``: of all agents' time (or answers or tickets, see
+    ``KnowledgeGaps.share_of``). ``held``: tickets solved and not reopened whose answer was read; ``support``: how many
+    of those answers are like the chosen one. ``article``: the knowledge base's nearest entry if it is near enough;
+    ``likeness`` is told in any case.
+    """
+
+    question: str
+    variants: tuple[str, ...]
+    cases: int
+    agent_share: float
+    held: int
+    answer: str
+    support: int
+    article: Article | None
+    likeness: float
+
+    @property
+    def state(self) -> str:
+        """What to do, in Chinese."""
+        if self.article is not None:
+            return "已有条目,仍反复人工解答"
+        return "缺少条目" if self.answer else "缺少条目,且无可用答复"
+
+    @property
+    def draft(self) -> str:
+        """A draft of an entry from masked verbatims; people finish it."""
+        lines = [f"问:{self.question}", f"答:{self.answer or '(没有已解决工单的答复可用,请补写)'}"]
+        if self.variants:
+            lines.append(f"也会这样问:{';'.join(self.variants)}")
+        lines.append(f"依据:{self.cases} 个工单问过,{self.held} 个已解决且未重开的答复中 {self.support} 个与此相近")
+        if self.article is not None:
+            lines.append(f"已有条目:{self.article.title} {self.article.url}".rstrip())
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class KnowledgeGaps:
+    """Gaps by the share of agents' time, the largest first; ``gap_of_case``: place of each case's gap, −1: none."""
+
+    gaps: list[Gap]
+    gap_of_case: Labels
+    questions: int
+    share_of: str
+
+    def table(self) -> pd.DataFrame:
+        """One row a gap, for a CSV file."""
+        return pd.DataFrame(
+            [
+                {
+                    "gap_id": number,
+                    "question": gap.question,
+                    "state": gap.state,
+                    "cases": gap.cases,
+                    "agent_share": round(gap.agent_share, 4),
+                    "share_of": self.share_of,
+                    "held": gap.held,
+                    "answer": gap.answer,
+                    "support": gap.support,
+                    "variants": ";".join(gap.variants),
+                    "article_title": gap.article.title if gap.article else "",
+                    "article_url": gap.article.url if gap.article else "",
+                    "article_likeness": round(gap.likeness, 3),
+                    "draft": gap.draft,
+                }
+                for number, gap in enumerate(self.gaps, 1)
+            ],
+            columns=[
+                "gap_id", "question", "state", "cases", "agent_share", "share_of", "held", "answer", "support",
+                "variants", "article_title", "article_url", "article_likeness", "draft",
+            ],
+        )  # fmt: skip
+
+
+def find_gaps(
+    cases: Sequence[Case],
+    embed: Embed,
+    mask: Callable[[str], str],
+    *,
+    base: Sequence[Article] = (),
+    smallest: int = 5,
+    every_text: bool = False,
+) -> KnowledgeGaps:
+    """Gaps asked in at least ``smallest`` cases.
+
+    ``embed`` gives unit vectors of texts; ``mask`` hides personal data in what is quoted, masked text stays as it is.
+    ``every_text``: take each text for a question instead of looking for a sentence that asks how something is done.
+    """
+    asked = [normalise(case.text) if every_text else how_to(case.text) for case in cases]
+    places = [place for place, question in enumerate(asked) if topic_text(question)]
+    questions = [topic_text(asked[place]) for place in places]
+    groups = group_questions(questions, embed, smallest=smallest)
+    shares, share_of = _shares(cases)
+    answers = _own_answers(cases)
+    titles = embed([topic_text(article.title) for article in base]) if base else None
+    found: list[tuple[Gap, list[int]]] = []
+    for group in range(int(groups.max(initial=-1)) + 1):
+        members = [place for place, own in zip(places, groups.tolist(), strict=True) if own == group]
+        found.append((_gap(members, cases, asked, answers, shares, embed, mask, base, titles), members))
+    found.sort(key=lambda pair: (-pair[0].agent_share, -pair[0].cases, pair[0].question))
+    gap_of_case: Labels = np.full(len(cases), -1)
+    for number, (_, members) in enumerate(found):
+        gap_of_case[members] = number
+    return KnowledgeGaps([gap for gap, _ in found], gap_of_case, len(questions), share_of)
+
+
+def _gap(
+    members: list[int],
+    cases: Sequence[Case],
+    asked: Sequence[str],
+    answers: Sequence[str],
+    shares: Sequence[float],
+    embed: Embed,
+    mask: Callable[[str], str],
+    base: Sequence[Article],
+    titles: Vectors | None,
+) -> Gap:
+    vectors = embed([topic_text(asked[place]) for place in members])
+    centrality = vectors @ vectors.sum(axis=0)
+    ranked = [members[place] for place in np.argsort(-centrality, kind="stable").tolist()]
+    wordings = list(dict.fromkeys(mask(asked[place]) for place in ranked))
+    distinct = find_duplicates(wordings, 0.7, shortest=6).first
+    variants = [wording for place, wording in enumerate(wordings) if distinct[place] == place][1 : _VARIANTS + 1]
+    held = [place for place in members if cases[place].held and answers[place]][:_COMPARED_ANSWERS]
+    answer, support = _most_central([answers[place] for place in held], embed)
+    article, likeness = None, 0.0
+    if titles is not None:
+        # What the question as a whole is near to, not what one wording happens to be.
+        near = (titles @ vectors.T).mean(axis=1) / max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9)
+        best = int(near.argmax())
+        likeness = float(near[best])
+        article = base[best] if likeness >= COVERED_FROM else None
+    return Gap(
+        wordings[0],
+        tuple(variants),
+        len(members),
+        float(sum(shares[place] for place in members)),
+        len(held),
+        mask(answer),
+        support,
+        article,
+        likeness,
+    )
+
+
+def _most_central(answers: Sequence[str], embed: Embed) -> tuple[str, int]:
+    """The answer most like all others, and how many are like it, itself included."""
+    if not answers:
+        return "", 0
+    vectors = embed([topic_text(answer) for answer in answers])
+    likeness = vectors @ vectors.T
+    best = int(np.argmax(likeness.sum(axis=1)))
+    return answers[best], int((likeness[best] >= ALIKE_ANSWERS_FROM).sum())
+
+
+def _own_answers(cases: Sequence[Case]) -> list[str]:
+    """What agents said to the matter in each case: the longest message, without courtesy and the customer's own data.
+
+    Empty where nothing is left.
+    """
+    # A greeting recurs in many different conversations, though the message that holds nothing else is always the same.
+    conversations = ["\n".join(case.answers) for case in cases]
+    boilerplate = learn_boilerplate(conversations)
+    own = []
+    for case in cases:
+        best = ""
+        for message in case.answers:
+            kept = [
+                sentence
+                for line in boilerplate.remove(message).splitlines()
+                for sentence in sentences(normalise(line))
+                if not PLACEHOLDER.search(sentence) and not _is_polite(sentence)
+            ]
+            said = "".join(kept)
+            best = said if len(said) > len(best) else best
+        own.append(best if len(best) >= _SHORTEST_ANSWER else "")
+    return own
+
+
+def _is_polite(sentence: str) -> bool:
+    """Whether a sentence is courtesy and no more; 您好,请在 App 里… is an answer."""
+    found = _POLITE.match(sentence)
+    return found is not None and len(sentence) <= 16
+
+
+def _shares(cases: Sequence[Case]) -> tuple[list[float], str]:
+    """Each case's share of agents' work, and what it is measured by: seconds, else answers, else tickets."""
+    if all(case.seconds is None for case in cases):
+        answers = [float(len(case.answers)) for case in cases]
+        weights, what = (answers, "answers") if sum(answers) else ([1.0] * len(cases), "tickets")
+    else:
+        weights, what = [case.seconds or 0.0 for case in cases], "seconds"
+    total = sum(weights) or 1.0
+    return [weight / total for weight in weights], what
