@@ -22,6 +22,11 @@ _COPIES_FROM = 0.8
 """Jaccard similarity from which a text of a sample is a copy of another; lower, terse texts on one subject would go."""
 
 
+def boilerplate_dir(settings: Settings) -> Path:
+    """Where everything that ever was learned as boilerplate is kept, whatever folder of topics it was for."""
+    return settings.models_dir / "boilerplate"
+
+
 class TopicStore:
     """Where topics are kept. The default folder is the one the marts are made from; files of their own have others."""
 
@@ -69,7 +74,11 @@ class TopicStore:
 
     def learn_boilerplate(self, texts: Sequence[str]) -> None:
         """Learn the sentences that recur in these texts, as :meth:`prepared` will remove them from now on."""
-        learn_boilerplate(texts).save(self._boilerplate_file)
+        learned = learn_boilerplate(texts)
+        if learned.sentences:
+            # Vectors are kept by what was embedded: to forget a text, all it ever was must be known.
+            learned.save(boilerplate_dir(self.settings) / f"{learned.digest}.json")
+        learned.save(self._boilerplate_file)
 
     def prepared(self, texts: Iterable[str]) -> list[str]:
         """What of each text is embedded: without boilerplate, see also :func:`nlp.embed.prepare`. May be empty.

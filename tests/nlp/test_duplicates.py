@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from huiyin.cli import app
+from huiyin.config import Settings
 from nlp.duplicates import Boilerplate, find_duplicates, learn_boilerplate
 from nlp.duplicates.boilerplate import BoilerplateError
+from nlp.embed import prepare, sentence_embedder
+from nlp.forget import forget_texts
+from nlp.topics.store import TopicStore
 
 PASTED = "大家千万不要买这个牌子的扫地机器人,用了三天就充不进电,客服互相推诿,退货还要扣钱,太坑人了"
 OTHERS = [
@@ -146,3 +150,17 @@ def test_the_command_adds_groups_accounts_and_boilerplate(tmp_path: Path) -> Non
         ("3", "3", "2"),
         ("4", "3", "2"),
     ]
+
+
+def test_forgetting_a_text_also_removes_the_vector_of_what_boilerplate_left_of_it(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path, mask_key="k", nlp={"processes": 1})
+    texts, _, _ = mails()
+    store = TopicStore(settings)
+    embedder = sentence_embedder(settings)
+    embedder.embed(store.prepared(texts[1:2]))
+    store.learn_boilerplate(texts)
+    assert store.prepared(texts[1:2]) != [prepare(texts[1])]
+    embedder.embed(store.prepared(texts[1:2]))
+    store.learn_boilerplate(texts[:2])
+    assert store.prepared(texts[1:2]) == [prepare(texts[1])]
+    assert forget_texts(settings, texts[1:2]) == 2
