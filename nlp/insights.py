@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from nlp.drivers import analyse
 from nlp.drivers.roles import DriverDataError
+from nlp.drivers.wording import column_name
 from nlp.handover import write_results
 from nlp.segments import customers_at_risk, segment_customers
 from nlp.segments.customers import CustomerDataError
@@ -38,7 +39,8 @@ DRIVER_SCHEMA = pa.schema(
         pa.field("computed_on", pa.date32(), nullable=False),
     ]
 )
-"""One row a target and driver, see :func:`nlp.drivers.analyse`; ``driver`` is the topic or aspect, else the column."""
+"""One row a target and driver, see :func:`nlp.drivers.analyse`; ``driver`` is the topic or aspect, else the Chinese name
+of the column."""
 CUSTOMER_SCHEMA = pa.schema(
     [
         pa.field("customer_ref", pa.string(), nullable=False),
@@ -80,7 +82,7 @@ def _drivers(frame: pd.DataFrame) -> pd.DataFrame:
         except DriverDataError as error:
             logger.warning("no drivers of %s: %s", target, error)
             continue
-        table["driver"] = table["level"].where(table["level"].astype(str) != "", table["column"]).astype(str)
+        table["driver"] = [level or column_name(column) for level, column in table[["level", "column"]].to_numpy()]
         found.append(
             table.rename(columns={"kind": "driver_kind", "column": "driver_column", "sentence": "sentence_zh"}).assign(
                 target=target

@@ -17,6 +17,7 @@ _COLUMNS = {
     "handover_count": "转派次数",
     "reopen_count": "重开次数",
 }
+_FULL_WIDTH = {ord(half): ord(half) + 0xFEE0 for half in "(),;"}
 _UNITS = {"seconds": "秒", "minutes": "分钟", "hours": "小时", "days": "天"}
 _SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
@@ -24,7 +25,7 @@ _SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 def column_name(column: str) -> str:
     """Chinese name of a wait or count, or the column's own."""
     bare = re.sub(r"_(business_)?(seconds|minutes|hours|days)$", "", column)
-    return _COLUMNS.get(bare, bare) + ("(工作时间)" if "_business_" in column else "")
+    return typeset(_COLUMNS.get(bare, bare) + ("(工作时间)" if "_business_" in column else ""))
 
 
 def duration(column: str, value: float) -> str:
@@ -60,7 +61,12 @@ def sentence(outcome: Outcome, row: Mapping[Hashable, Any], threshold: Threshold
     said += f";若{lever},整体预计{gain}" if certain else ";尚不能确定有无影响"
     if certain and not row["is_certain"]:
         said += ";同时检验多个因素时证据不足,宜再观察"
-    return said + _threshold(row["column"], name, threshold) + "。"
+    return typeset(said + _threshold(row["column"], name, threshold) + "。")
+
+
+def typeset(sentence: str) -> str:
+    """The sentence with the full-width punctuation of Chinese."""
+    return sentence.translate(_FULL_WIDTH)
 
 
 def _range(outcome: Outcome, value: float, low: float, high: float) -> str:

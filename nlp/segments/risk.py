@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from nlp.drivers.roles import Floats
+from nlp.drivers.wording import typeset
 from nlp.segments.customers import customer_features
 
 WEIGHTS: Mapping[str, float] = {
@@ -175,4 +176,4 @@ def _reasons(row: Mapping[Any, Any], revenue_rank: float) -> str:
         said.append("VIP 客户")
     if revenue_rank > 0.9:
         said.append("消费额居前一成")
-    return ";".join(said) or "暂无风险迹象"
+    return typeset(";".join(said)) or "暂无风险迹象"
