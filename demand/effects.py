@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import PoissonRegressor
+from threadpoolctl import threadpool_limits
 
 from demand.arrivals import Floats
 
@@ -24,11 +25,11 @@ SPRING_FESTIVAL = "春节"
 # Standard deviations of the priors, on the log scale: how far an effect may lie from what we believe unseen.
 _PRIOR = {
     "weekday": 1.0, "holiday": 0.6, "spring_festival": 0.6, "makeup_workday": 0.25, "after_holiday": 0.25,
-    "campaign_response": 0.5, "campaign": 0.25,
+    "campaign_response": 0.5, "campaign": 0.15,
 }  # fmt: skip
 _CHANNEL_PRIOR = 0.3  # of a channel's own deviation, relative to the common effect's
 _LEVEL_DAYS = 57
-_ROUNDS = 6
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,17 @@ class CalendarEffects:
         design = self._design(features.to_numpy())
         offset = np.repeat(np.exp(expected), self._channels).reshape(daily.shape)
         multipliers = offset
-        for _ in range(_ROUNDS):
-            # The level is what is left of the days once their effects are taken out, smoothed over two months.
-            base = smooth_level(daily, multipliers) * offset
-            weight = np.maximum(base, 1e-9).ravel()
-            ratio = daily.ravel() / weight
-            spread = _overdispersion(daily, base, multipliers / offset)
-            model = PoissonRegressor(alpha=spread / weight.sum(), max_iter=300, tol=1e-6)
-            model.fit(design, ratio, sample_weight=weight)
-            self._model = model
-            multipliers = offset * model.predict(design).reshape(daily.shape)
+        # The matrices are small: threads of the linear algebra would only wait for each other on a busy machine.
+        with threadpool_limits(limits=1):
+            for _ in range(_ROUNDS):
+                # The level is what is left of the days once their effects are taken out, smoothed over two months.
+                base = smooth_level(daily, multipliers) * offset
+                weight = np.maximum(base, 1e-9).ravel()
+                spread = _overdispersion(daily, base, multipliers / offset)
+                model = PoissonRegressor(alpha=spread / weight.sum(), max_iter=300, tol=1e-6)
+                model.fit(design, daily.ravel() / weight, sample_weight=weight)
+                self._model = model
+                multipliers = offset * model.predict(design).reshape(daily.shape)
         return self
 
     def predict(self, days: Sequence[date]) -> Floats:

@@ -70,4 +70,4 @@ METHODS: dict[str, Level] = {
     "mean_of_8_weeks": mean_of_weeks(8),
     "combination": combined(exponential_smoothing, theta, mean_of_weeks(4)),
 }
-DEFAULT_METHOD = "combination"
+DEFAULT_METHOD = "mean_of_8_weeks"
