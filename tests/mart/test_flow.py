@@ -166,11 +166,14 @@ def replayed_handovers(log: Log) -> list[dict[str, Any]]:
     events = sorted(enumerate(log.events), key=lambda pair: (pair[1]["event_at"], pair[0]))
     ordered = [event for _, event in events]
     before: dict[str, str | None] = {"team": None, "assignee": None}
+    known: dict[str, str | None] = {}
     changes = []  # instants at which a known team gave way to another
     found: list[dict[str, Any]] = []
     for place, event in enumerate(ordered):
         if event["field"] in before:
-            previous = before[event["field"]] or event["old_value"]
+            known.setdefault(event["field"], event["old_value"])
+            previous = before[event["field"]] or event["old_value"] or known[event["field"]]
+            known[event["field"]] = event["new_value"] or known[event["field"]]
             event = event | {"place": place, "previous": previous}
             before[event["field"]] = event["new_value"]
             ordered[place] = event

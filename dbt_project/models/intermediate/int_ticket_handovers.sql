@@ -2,22 +2,58 @@
 -- Each hand-over of a ticket to another team, or to another person of the same team: the new team's own person, named
 -- at once or later, belongs to the team's hand-over. The receiver waits with it until somebody other than the giver
 -- acts; the wait also ends when the ticket goes on to others or is solved. Nobody waits for a solved ticket.
-with counted as (
+with changes as (
     select
         ticket_key,
         event_sequence,
         event_at,
         field,
+        new_value,
         previous_value,
+        actor_ref,
+        actor_role,
+        count(new_value) over in_field as known_count,
+        first_value(old_value) over in_field as first_old_value
+    from {{ ref("int_ticket_events") }}
+    where field in ('team', 'assignee') and {{ only_touched() }}
+    window in_field as (partition by ticket_key, field order by event_sequence)
+),
+
+-- Who had it last, whether or not it lay with nobody in between: what A puts back into the queue and B takes is handed
+-- over from A to B.
+known as (
+    select
+        *,
+        case
+            when known_count = 0 then first_old_value
+            else max(new_value) over (partition by ticket_key, field, known_count)
+        end as known_value
+    from changes
+),
+
+held as (
+    select
+        ticket_key,
+        event_sequence,
+        event_at,
+        field,
         new_value,
         actor_ref,
         actor_role,
+        coalesce(
+            previous_value, lag(known_value) over (partition by ticket_key, field order by event_sequence)
+        ) as previous_value
+    from known
+),
+
+counted as (
+    select
+        *,
         -- Changes that share an instant count together: the order inside one step is an accident.
         count(*) filter (where field = 'team' and previous_value <> new_value) over (
             partition by ticket_key order by event_at
         ) as team_changes
-    from {{ ref("int_ticket_events") }}
-    where field in ('team', 'assignee') and {{ only_touched() }}
+    from held
 ),
 
 numbered as (
