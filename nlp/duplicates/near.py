@@ -10,8 +10,10 @@ so there are no false pairs.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +28,8 @@ SHORTEST = 12
 _SHINGLE = 3
 _BANDS, _ROWS = 32, 4
 _LEAST_OF_FIRST = 2 / 3
-_FULLEST_BUCKET = 50
+_FULLEST_BUCKET = 20
+_COMPARED = 8
 _NO_WORD = re.compile(r"[\W_]+")
 
 _Hashes = npt.NDArray[np.uint64]
@@ -76,7 +79,9 @@ class DuplicateIndex:
         own = frozenset(hashes.tolist())
         keys = _band_keys(hashes)
         best, best_likeness = place, 0.0
-        for candidate in sorted({other for key in keys for other in self._buckets.get(key, ())}):
+        # The more bands two texts share, the more alike they are; the first few decide.
+        meetings = Counter(chain.from_iterable(self._buckets.get(key, ()) for key in keys))
+        for candidate, _ in sorted(meetings.items(), key=lambda met: (-met[1], met[0]))[:_COMPARED]:
             first = self._firsts[candidate]
             likeness = jaccard(own, self._sets[candidate])
             if likeness < self._alike_from or likeness <= best_likeness:
