@@ -40,7 +40,7 @@ def workbook_bytes(context: Context) -> bytes:
     first = book.active
     assert first is not None  # a new workbook has one sheet
     book.remove(first)
-    summary = [*in_order(rows.summary_month), *in_order(rows.summary_week)]
+    summary = [*in_order(rows.summary_month), *in_order(rows.summary_week), *in_order(rows.summary_quarter)]
     _sheet(book, text["sheet_summary"], _summary_columns(context), summary, missed=4)
     _sheet(book, text["sheet_problem"], _problem_columns(context), rows.problem_response)
     _sheet(book, text["sheet_actions"], _action_columns(context), rows.actions)

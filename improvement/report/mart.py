@@ -18,6 +18,10 @@ class MartRows:
 
     summary_month: list[Row]
     summary_week: list[Row]
+    summary_quarter: list[Row]
+    composite: list[Row]
+    composite_parts: list[Row]
+    month_durations: list[Row]
     weekly_indicators: list[Row]
     monthly_indicators: list[Row]
     daily_volume: list[Row]
@@ -49,6 +53,29 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
     return MartRows(
         summary_month=_summary(mart, "month", _day(periods.month_start_on)),
         summary_week=_summary(mart, "week", _day(periods.week_start_on)),
+        summary_quarter=_summary(mart, "quarter", _day(periods.quarter_start_on)),
+        composite=[
+            row
+            for kind, start in (
+                ("week", periods.week_start_on),
+                ("month", periods.month_start_on),
+                ("quarter", periods.quarter_start_on),
+            )
+            for row in mart.rows(
+                f"select * from mart.agg_composite_index where period_kind = '{kind}'"
+                f" and {_newest('agg_composite_index', kind, _day(start))} order by dimension, dimension_value"
+            )
+        ],
+        composite_parts=mart.rows(
+            "select * from mart.agg_composite_contribution where period_kind = 'month' and dimension = 'all'"
+            f" and {_newest('agg_composite_contribution', 'month', _day(periods.month_start_on))}"
+            " order by weight desc, indicator_code"
+        ),
+        month_durations=mart.rows(
+            "select * from mart.agg_duration_distribution where period_kind = 'month' and dimension = 'all'"
+            f" and {_newest('agg_duration_distribution', 'month', _day(periods.month_start_on))}"
+            " order by duration_metric"
+        ),
         weekly_indicators=mart.rows(
             _indicator_sql("week") + f" where dimension = 'all' and date_day >= {_day(periods.sparkline_start_on)}"
             f" and date_day <= {_day(periods.week_end_on)} group by 1, 2 order by 1, 2"
@@ -146,9 +173,15 @@ def _day(value: object) -> str:
 def _summary(mart: Warehouse, kind: str, start: str) -> list[Row]:
     """The period that was asked for, or the newest before it where the data ends earlier."""
     return mart.rows(
-        f"select * from mart.agg_indicator_summary where period_kind = '{kind}' and period_start_on ="
-        " (select max(period_start_on) from mart.agg_indicator_summary"
-        f" where period_kind = '{kind}' and period_start_on <= {start}) order by indicator_code"
+        f"select * from mart.agg_indicator_summary where period_kind = '{kind}'"
+        f" and {_newest('agg_indicator_summary', kind, start)} order by indicator_code"
+    )
+
+
+def _newest(table: str, kind: str, start: str) -> str:
+    return (
+        f"period_start_on = (select max(period_start_on) from mart.{table}"
+        f" where period_kind = '{kind}' and period_start_on <= {start})"
     )
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from improvement.report.captions import Captions
 from improvement.report.sections.alerts import alerts
 from improvement.report.sections.cards import cards
+from improvement.report.sections.composite import composite
 from improvement.report.sections.context import Context
 from improvement.report.sections.drivers import drivers
 from improvement.report.sections.headline import headline
@@ -66,6 +67,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         workbook=workbook,
         headline=headline(context),
         indicators=indicators(context),
+        composite=composite(context),
         cards=cards(context),
         alerts=alerts(context),
         topics=topics(context),

@@ -22,6 +22,11 @@ class Periods:
         return self.as_of_on.replace(day=1)
 
     @property
+    def quarter_start_on(self) -> date:
+        """First day of the quarter of ``as_of_on``."""
+        return self.as_of_on.replace(month=(self.as_of_on.month - 1) // 3 * 3 + 1, day=1)
+
+    @property
     def is_month_complete(self) -> bool:
         """Whether ``as_of_on`` is the last day of its month."""
         return (self.as_of_on + timedelta(days=1)).day == 1

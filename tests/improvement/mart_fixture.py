@@ -64,6 +64,15 @@ MARTS: dict[str, str] = {
     "agg_indicator_summary": "period_kind period_start_on:d indicator_code indicator_zh unit formula data_source"
     " target_value:f target_direction actual_value:f observation_count:i previous_value:f year_ago_value:f"
     " is_target_met:b deviation_ratio:f is_volatile:b note",
+    "agg_duration_distribution": "period_kind period_start_on:d dimension dimension_value duration_metric"
+    " observation_count:i mean_business_minutes:f p50_business_minutes:f p90_business_minutes:f"
+    " p95_business_minutes:f",
+    "agg_composite_index": "period_kind period_start_on:d dimension dimension_value composite_index:f speed_points:f"
+    " quality_points:f satisfaction_points:f previous_index:f year_ago_index:f is_volatile:b"
+    " measured_weight_share:f observation_count:i note",
+    "agg_composite_contribution": "period_kind period_start_on:d dimension dimension_value indicator_code"
+    " indicator_zh indicator_group weight:f effective_weight:f actual_value:f target_value:f observation_count:i"
+    " points:f contribution:f",
     "agg_problem_response": "period_start_on:d problem_type problem_type_zh ticket_count:i"
     " mean_first_response_minutes:f p50_first_response_minutes:f p90_first_response_minutes:f"
     " p95_first_response_minutes:f mean_handling_minutes:f p90_handling_minutes:f csat_mean:f csat_count:i"
@@ -258,6 +267,7 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
             avg(csat_score), count(csat_score), if(problem_type = 'process', '等待转派', '处理中')
         FROM mart.fct_tickets GROUP BY 1, 2
     """)
+    _composite(c)
     _decisions(c)
     c.execute("""
         INSERT INTO mart.agg_ticket_reconciliation
@@ -292,7 +302,7 @@ def _indicators(c: duckdb.DuckDBPyConnection) -> None:
             SELECT day, code, '{dimension}', {value}, sum(part), if(code = 'ticket_count', 1, sum(whole))
             FROM observations WHERE {value} IS NOT NULL GROUP BY 1, 2, 4
         """)
-    for kind in ("month", "week"):
+    for kind in ("month", "week", "quarter"):
         c.execute(f"""
             INSERT INTO mart.agg_indicator_summary
             WITH names(code, zh, unit, formula, data_source, target, direction) AS (VALUES {_INDICATORS}),
@@ -313,6 +323,44 @@ def _indicators(c: duckdb.DuckDBPyConnection) -> None:
                 abs(actual / previous - 1) > 0.1, NULL
             FROM compared
         """)
+
+
+def _composite(c: duckdb.DuckDBPyConnection) -> None:
+    c.execute("""
+        INSERT INTO mart.agg_duration_distribution
+        SELECT 'month', date_trunc('month', created_on)::DATE, 'all', 'all', 'first_response', count(*),
+            avg(first_response_business_seconds) / 60, quantile_cont(first_response_business_seconds, 0.5) / 60,
+            quantile_cont(first_response_business_seconds, 0.9) / 60,
+            quantile_cont(first_response_business_seconds, 0.95) / 60
+        FROM mart.fct_tickets WHERE first_response_business_seconds IS NOT NULL GROUP BY 2
+    """)
+    c.execute("""
+        INSERT INTO mart.agg_composite_contribution
+        SELECT period_kind, period_start_on, 'all', 'all', indicator_code, indicator_zh,
+            CASE indicator_code WHEN 'nps' THEN 'satisfaction' WHEN 'resolution_sla_met_share' THEN 'speed'
+                ELSE 'quality' END,
+            0.3, 1 / 3, actual_value, target_value, observation_count,
+            greatest(0, least(actual_value / target_value * 100, 120)),
+            greatest(0, least(actual_value / target_value * 100, 120)) / 3
+        FROM mart.agg_indicator_summary
+        WHERE indicator_code IN ('nps', 'resolution_sla_met_share', 'first_contact_resolution_share')
+    """)
+    c.execute("""
+        INSERT INTO mart.agg_composite_index
+        WITH index AS (
+            SELECT period_kind, period_start_on, 'all' AS dimension, 'all' AS value, sum(contribution) AS points,
+                max(points) FILTER (indicator_group = 'speed') AS speed,
+                max(points) FILTER (indicator_group = 'quality') AS quality,
+                max(points) FILTER (indicator_group = 'satisfaction') AS satisfaction,
+                min(observation_count) AS n
+            FROM mart.agg_composite_contribution GROUP BY 1, 2
+        )
+        SELECT period_kind, period_start_on, dimension, value, points, speed, quality, satisfaction,
+            lag(points) OVER (PARTITION BY period_kind ORDER BY period_start_on), NULL, false, 1, n, NULL FROM index
+        UNION ALL
+        SELECT period_kind, period_start_on, 'team', '物流组', points - 7, speed, quality, satisfaction, NULL, NULL,
+            false, 1, n, '样本不足，仅供参考' FROM index
+    """)
 
 
 def _decisions(c: duckdb.DuckDBPyConnection) -> None:

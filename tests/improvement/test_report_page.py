@@ -128,6 +128,25 @@ def test_the_numbers_shown_are_those_of_the_tickets_themselves(settings: Setting
     )
     assert tile("csat_mean") == pytest.approx(csat)
     assert tile("nps") == pytest.approx(nps)
+    index, contributions = facts(
+        "SELECT sum(points) / count(*), count(*) FROM mart.agg_composite_contribution"
+        " WHERE period_kind = 'quarter' AND period_start_on = DATE '2025-10-01'"
+    )
+    rows = page.locator("#composite tbody tr")
+    assert [words.split("\t")[0] for words in rows.all_inner_texts()] == [
+        "周 · 12月22日起", "月 · 2025年12月", "季 · 2025年第4季度"
+    ]  # fmt: skip
+    assert float(rows.nth(2).locator("[data-index]").get_attribute("data-index")) == pytest.approx(index)
+    assert contributions == 3
+    assert (
+        page.locator("#composite ~ *, .scroll:has(#composite) ~ details table").nth(1).locator("tbody tr").count() == 1
+    )
+    (p90,) = facts(
+        f"SELECT quantile_cont(first_response_business_seconds, 0.9) / 60 FROM mart.fct_tickets WHERE {december}"
+    )
+    shown = page.inner_text("[data-indicator=first_response_minutes] .detail")
+    assert f"P90 {p90:.0f} 分钟" in shown or f"P90 {p90 / 60:.1f} 小时" in shown
+    assert "季度 · 2025年第4季度" in page.inner_text("#tables ~ .scroll:nth-of-type(3) caption")
     week, january = facts(
         "SELECT count(*) FILTER (created_on BETWEEN DATE '2025-12-22' AND DATE '2025-12-28'),"
         " count(*) FILTER (created_on = DATE '2025-12-31') FROM mart.fct_tickets"

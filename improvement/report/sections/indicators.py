@@ -63,6 +63,7 @@ def _tile(context: Context, code: str, month: Row | None, week: Row | None) -> V
         "met": month["is_target_met"],
         "change": None if before is None else numbers.change(code, actual, before),
         "tone": tone(direction, actual, before),
+        "spread": _spread(context, code),
         "week": None if week is None else numbers.indicator(code, week["actual_value"], unit),
         "sparkline": sparkline(_weekly(context, code), month["target_value"]),
         "title": context.say(
@@ -74,6 +75,16 @@ def _tile(context: Context, code: str, month: Row | None, week: Row | None) -> V
             count=numbers.count(month["observation_count"]),
         ),
     }
+
+
+def _spread(context: Context, code: str) -> str:
+    """Median and 90th percentile of a duration beside its mean, which a few long ones move."""
+    metric = {"first_response_minutes": "first_response", "resolution_hours": "resolution"}.get(code)
+    row = next((row for row in context.rows.month_durations if row["duration_metric"] == metric), None)
+    if row is None:
+        return ""
+    shown = (context.numbers.minutes(row[f"p{share}_business_minutes"]) for share in (50, 90))
+    return context.say("duration_spread", p50=next(shown), p90=next(shown))
 
 
 def say_target(context: Context, row: Row) -> str:

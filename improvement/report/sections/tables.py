@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from improvement.report.mart import Row
+from improvement.report.sections.composite import period_name
 from improvement.report.sections.context import Context, View, in_order
 from improvement.report.sections.effects import effect_windows, effect_words
 
@@ -18,6 +19,7 @@ def tables(context: Context) -> View:
             for caption, found in (
                 (_month_caption(context, rows.summary_month), rows.summary_month),
                 (_week_caption(context, rows.summary_week), rows.summary_week),
+                (_quarter_caption(context, rows.summary_quarter), rows.summary_quarter),
             )
             if found
         ],
@@ -41,6 +43,10 @@ def _week_caption(context: Context, rows: list[Row]) -> str:
     return context.say(
         "table_week", from_day=numbers.short_day(first), to_day=numbers.short_day(first + timedelta(days=6))
     )
+
+
+def _quarter_caption(context: Context, rows: list[Row]) -> str:
+    return context.say("table_quarter", quarter=period_name(context, rows[0])) if rows else ""
 
 
 def _summary(context: Context, row: Row) -> View:
