@@ -20,8 +20,9 @@ def weight_problems(file: Path, rows: Sequence[Mapping[str, str]]) -> Iterator[s
     groups: dict[str, set[str]] = {}
     for number, row in enumerate(rows, start=2):
         place = f"{file.name} row {number}"
-        code, group, since = (row[name].strip() for name in ("indicator_code", "indicator_group", "effective_from_on"))
-        weight, floor, cap = (_number(row[name]) for name in ("weight", "floor_value", "cap_points"))
+        columns = ("indicator_code", "indicator_group", "effective_from_on")
+        code, group, since = ((row[name] or "").strip() for name in columns)
+        weight, floor, cap = (_number(row[name] or "") for name in ("weight", "floor_value", "cap_points"))
         if group not in GROUPS:
             yield f"{place}: indicator_group is {group!r}, which isn't one of {', '.join(GROUPS)}"
         if weight is not None and weight < 0:
