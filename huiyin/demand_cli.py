@@ -126,5 +126,5 @@ def _show_accuracy(arrivals: Arrivals, calendar: Calendar, method: str) -> None:
     for row in accuracy(trials).sort_values(["week", "method"]).to_dict("records"):
         shares = [f"{row[name]:.1%}" for name in ("daily_mape", "daily_wape", "hourly_wape", "bias")]
         table.add_row(str(row["week"]), str(row["method"]), *shares)
-    console.print(f"errors of forecasts from {len(made_on)} days of the past:")
+    console.print(f"errors of {len(made_on)} earlier forecasts, each by what was known then:")
     console.print(table)
