@@ -27,35 +27,6 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BEIJING).astimezone(UTC).replace(tzinfo=None)
 
 
-def test_worked_cases_in_beijing_count_makeup_workdays_and_skip_holidays(tmp_path: Path, rules: Path) -> None:
-    cases = {
-        "weekend with make-up Saturday": ("2024-05-10 17:30", "2024-05-13 09:30", 600),
-        "National Day": ("2024-09-30 17:00", "2024-10-08 10:00", 120),
-        # New Year's Eve was a workday that year.
-        "Spring Festival with make-up Sunday": ("2024-02-09 12:00", "2024-02-18 10:00", 420),
-        "within a day": ("2024-03-05 10:00", "2024-03-05 10:05", 5),
-        "a night": ("2024-03-05 20:00", "2024-03-06 08:00", 0),
-    }
-    settings = Settings(var=tmp_path, rules=rules)
-    load(
-        settings,
-        {
-            "calendar_days": calendar(date(2024, 1, 1), date(2024, 12, 31)),
-            "tickets": [
-                {"ticket_id": name, "channel": "phone", "created_at": utc(begin), "body": name}
-                for name, (begin, _, _) in cases.items()
-            ],
-            "messages": [
-                {"message_id": name, "ticket_id": name, "author_role": "agent", "sent_at": utc(end)}
-                for name, (_, end, _) in cases.items()
-            ],
-        },
-    )
-    run_dbt(settings, "build", "+fct_tickets")
-    found = Built(settings, {}).frame("fct_tickets").set_index("ticket_id")["first_response_business_seconds"] / 60
-    assert found.to_dict() == {name: minutes for name, (_, _, minutes) in cases.items()}
-
-
 def on_days(first: date, last: date, text: str = SCHEDULES) -> dict[str, OpenMinutes]:
     """Hours of every schedule of a rules file."""
     return {name: OpenMinutes(windows, first, last) for name, windows in windows_of(text).items()}
