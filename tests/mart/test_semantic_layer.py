@@ -22,7 +22,7 @@ OF_TICKETS = (
 OF_CLOCKS = ("first_response_sla_met_share", "resolution_sla_met_share")
 OF_FEEDBACK = ("csat_mean", "csat_satisfied_share", "nps")
 OF_VOICES = ("negative_share",)
-COMMON = ("channel", "customer_tier", "team", "region", "problem_type", "problem_subtype")
+COMMON = ("channel", "customer_tier", "team", "region", "problem_type", "problem_subtype", "complexity", "daypart")
 GROUPS = [
     *((OF_TICKETS, f"ticket__{name}") for name in (*COMMON, "product", "tenure_band")),
     *((OF_CLOCKS, f"sla_clock__{name}") for name in COMMON),
