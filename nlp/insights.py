@@ -39,8 +39,8 @@ DRIVER_SCHEMA = pa.schema(
         pa.field("computed_on", pa.date32(), nullable=False),
     ]
 )
-"""One row a target and driver, see :func:`nlp.drivers.analyse`; ``driver`` is the topic or aspect, else the Chinese name
-of the column."""
+"""One row a target and driver, see :func:`nlp.drivers.analyse`; ``driver`` is the topic or aspect, else the
+Chinese name of the column."""
 CUSTOMER_SCHEMA = pa.schema(
     [
         pa.field("customer_ref", pa.string(), nullable=False),
