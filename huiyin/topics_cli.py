@@ -49,7 +49,7 @@ def fit(
         bool, typer.Option("--continue", help="Go on from the folder's topics: their ids stay; else it starts anew.")
     ] = False,
 ) -> None:
-    """Find the topics of a CSV file and write it with topic_id, topic_label and topic_fits added."""
+    """Find the topics of a CSV file and write it with topic_id, topic_label, topic_fits and noise added."""
     from nlp.topics.csv_files import assign_csv, fit_csv
 
     store = _file_store(model)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from huiyin.config import Settings
 from nlp.aspects import AspectExtractor, EmotionDetector, Taxonomy, taxonomy_of
 from nlp.handover import read_voices, write_results
+from nlp.noise import NoiseDetector, noise_detector
 from nlp.text import text_hash
 
 OPINION_SCHEMA = pa.schema(
@@ -35,13 +36,15 @@ NONE = "none"
 def opinion_version(settings: Settings) -> str:
     """The version that :func:`opinions_chunk` writes: it changes with the rules and with the lists people edit.
 
-    Raises :class:`nlp.aspects.TaxonomyError`.
+    Raises :class:`nlp.aspects.TaxonomyError` and :class:`nlp.noise.NoiseFileError`.
     """
-    return _version(*_models(taxonomy_of(settings)))
+    return _version(*_models(taxonomy_of(settings)), noise_detector(settings))
 
 
 def opinions_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     """Read Parquet (voice_id, text), write Parquet of :data:`OPINION_SCHEMA`, at once when complete.
+
+    Noise (:mod:`nlp.noise`) holds no opinion: what an advertisement praises, no customer does.
 
     Raises :class:`nlp.handover.HandoverFileError` for a file without those columns, and
     :class:`nlp.aspects.TaxonomyError`.
@@ -49,12 +52,12 @@ def opinions_chunk(settings: Settings, in_file: Path, out_file: Path) -> None:
     voice_ids, texts = read_voices(in_file)
     taxonomy = taxonomy_of(settings)
     aspects, emotions = _models(taxonomy)
-    version = _version(aspects, emotions)
+    detector = noise_detector(settings)
+    version = _version(aspects, emotions, detector)
+    said = ["" if detector.find(text) else text for text in texts]
     rows = [
         {"voice_id": voice_id, "text_hash": text_hash(text), "model_version": version} | opinion
-        for voice_id, text, opinions in zip(
-            voice_ids, texts, _opinions(texts, taxonomy, aspects, emotions), strict=True
-        )
+        for voice_id, text, opinions in zip(voice_ids, texts, _opinions(said, taxonomy, aspects, emotions), strict=True)
         for opinion in opinions
     ]
     write_results(pa.Table.from_pylist(rows, schema=OPINION_SCHEMA), out_file)
@@ -64,8 +67,8 @@ def _models(taxonomy: Taxonomy) -> tuple[AspectExtractor, EmotionDetector]:
     return AspectExtractor(taxonomy), EmotionDetector(taxonomy)
 
 
-def _version(aspects: AspectExtractor, emotions: EmotionDetector) -> str:
-    return f"{aspects.version}+{emotions.version}"
+def _version(aspects: AspectExtractor, emotions: EmotionDetector, detector: NoiseDetector) -> str:
+    return f"{aspects.version}+{emotions.version}+{detector.version}"
 
 
 def _opinions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from huiyin.cli import app
 from huiyin.config import Settings
 from nlp.language import foreign_language
 from nlp.noise import NoiseFileError, noise_detector
+from nlp.opinions import opinions_chunk
 from nlp.scoring import score_chunk
 from nlp.text import normalise
 from nlp.topics.lifecycle import assign_chunk, ensure_model
@@ -98,6 +102,28 @@ def test_noise_gets_neither_polarity_nor_topic_and_is_reported(
     assert all(rows[name]["score"] == 0.5 and rows[name]["label"] == "neutral" for name in ("v2", "v3", "v4"))
     assert rows["v2"]["noise_reason"] == "推销用语 专业代开"
     assert "advertising" in caplog.text
+
+
+def test_what_an_advertisement_praises_is_no_opinion(session_settings: Settings, tmp_path: Path) -> None:
+    texts = {"v1": "师傅很专业,就是收费太贵", "v2": "专业空调清洗,收费便宜,师傅态度好,上门服务,联系[手机号1]"}
+    file = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"voice_id": list(texts), "text": list(texts.values())}), file)
+    opinions_chunk(session_settings, file, tmp_path / "out.parquet")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert {row["kind"] for row in rows if row["voice_id"] == "v1"} == {"aspect"}
+    assert [row["kind"] for row in rows if row["voice_id"] == "v2"] == ["none"]
+
+
+def test_the_command_judges_noise_all_the_same_but_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIYIN_VAR", str(tmp_path / "var"))
+    file, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("text\n师傅很专业、点赞\nThe parcel never arrived\n", "utf-8")
+    result = CliRunner().invoke(app, ["nlp", "score", str(file), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    with out.open(encoding="utf-8", newline="") as stream:
+        voice, foreign = csv.DictReader(stream)
+    assert voice["noise"] == "" and voice["label"] == "positive"
+    assert foreign["noise"] == "foreign: 英文" and foreign["uncertain"] == "True" and 0 <= float(foreign["score"]) <= 1
 
 
 @pytest.mark.slow
