@@ -119,6 +119,9 @@ def run(
     rules: Annotated[
         Path | None, typer.Option(help="Folder of CSV business rules.", exists=True, file_okay=False)
     ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build all of the mart anew, not only what changed.")
+    ] = False,
 ) -> None:
     """Run the loop once: ingest, gate, mart, mining, improvement. Running it again changes nothing.
 
@@ -131,6 +134,12 @@ def run(
         interval = Interval(from_on.date() if from_on else None, to_on.date() if to_on else None)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if full_refresh:
+        from warehouse.builds import forget_build
+        from warehouse.connection import open_warehouse
+
+        with open_warehouse(settings) as warehouse:
+            forget_build(warehouse)
     _run(settings, interval)
 
 

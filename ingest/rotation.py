@@ -21,6 +21,7 @@ from ingest.errors import SourceError
 from ingest.mask_key import Rotation, fingerprint, key_file, next_file, read_keys, write_keys
 from ingest.masking import Masker
 from ingest.tables import MASK_KEY, ensure_tables
+from warehouse.builds import forget_build
 from warehouse.connection import Warehouse, open_warehouse
 
 _MAPPING = pa.schema([pa.field("old_value", pa.string(), nullable=False), pa.field("new_value", pa.string())])
@@ -91,6 +92,7 @@ def rotate(settings: Settings) -> RotationReport:
             if _fingerprint_of(warehouse) != stored:
                 raise SourceError("another rotation is going on; wait for its end")
             columns, values = _rewrite(warehouse, _steps(keys[done:]))
+            forget_build(warehouse)
             warehouse.execute("DELETE FROM raw.mask_key")
             warehouse.append("raw", "mask_key", _row(fingerprint(keys)))
     if not settings.mask_key.strip():

@@ -1,3 +1,4 @@
+{{ per_feedback() }}
 -- Every rating and text with what is known of its ticket and customer. A survey often comes from another system than
 -- its ticket: the ticket's number is looked up in the same source first, else where it is the only one of that number.
 with known_tickets as (
@@ -5,6 +6,11 @@ with known_tickets as (
         ticket_id,
         min(ticket_key) as ticket_key
     from {{ ref("stg_tickets") }}
+    where ticket_id in (
+        select named.ticket_id
+        from {{ ref("stg_feedback") }} as named
+        where {{ only_touched_feedback("named.feedback_key") }}
+    )
     group by ticket_id
     having count(*) = 1
 ),
@@ -25,6 +31,7 @@ linked as (
         on feedback.source = own.source and feedback.ticket_id = own.ticket_id
     left join {{ ref("stg_identity") }} as identity on feedback.customer_ref = identity.ref
     left join known_tickets on feedback.ticket_id = known_tickets.ticket_id
+    where {{ only_touched_feedback("feedback.feedback_key") }}
 )
 
 select

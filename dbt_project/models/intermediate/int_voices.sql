@@ -1,3 +1,4 @@
+{{ per_voice() }}
 -- Everything a customer wrote that counts: reportable tickets, and feedback with a text.
 select
     'ticket:' || ticket_key as voice_id,
@@ -23,7 +24,7 @@ select
     created_on as occurred_on,
     cast(0 as bigint) as likes
 from {{ ref("int_tickets") }}
-where reason = 'reportable' and coalesce(subject, body) is not null
+where reason = 'reportable' and coalesce(subject, body) is not null and {{ only_touched() }}
 union all
 select
     'feedback:' || feedback_key,
@@ -49,4 +50,4 @@ select
     created_on,
     likes
 from {{ ref("int_feedback") }}
-where text is not null
+where text is not null and {{ only_touched_feedback() }}

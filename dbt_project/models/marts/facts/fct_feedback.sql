@@ -1,3 +1,4 @@
+{{ per_feedback() }}
 select
     feedback_key,
     source,
@@ -28,3 +29,4 @@ select
     created_at,
     created_on
 from {{ ref("int_feedback") }}
+where {{ only_touched_feedback() }}

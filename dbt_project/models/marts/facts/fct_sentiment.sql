@@ -1,3 +1,4 @@
+{{ per_voice() }}
 select
     voices.voice_id,
     voices.voice_kind,
@@ -29,3 +30,4 @@ select
 from {{ ref("int_voices") }} as voices
 left join {{ ref("stg_sentiment") }} as sentiment on voices.voice_id = sentiment.voice_id
 left join {{ ref("stg_topic_assignments") }} as topics on voices.voice_id = topics.voice_id
+where {{ only_touched_voices("voices.voice_id") }}
