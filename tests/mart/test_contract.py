@@ -105,4 +105,8 @@ def test_metrics_are_documented_once_each() -> None:
     text = Path(PROJECT_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     rules = (PROJECT_ROOT / "dbt_project" / "seeds" / "indicators.csv").read_text(encoding="utf-8")
     for code in [line.split(",")[0] for line in rules.splitlines()[1:]]:
-        assert len(re.findall(rf"^\| `{code}` ", text, re.M)) == 1, code
+        rows = re.findall(rf"^\| `{code}` .*$", text, re.M)
+        assert len(rows) == 1, code
+        assert len(re.split(r"(?<!\\)\|", rows[0])) == 9, (
+            f"{code}: definition, formula, unit, columns, left out, known as"
+        )

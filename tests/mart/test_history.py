@@ -23,6 +23,8 @@ from ingest.tables import ensure_tables
 from warehouse.connection import open_warehouse
 from warehouse.dbt import run_dbt
 
+pytestmark = pytest.mark.slow
+
 LONG_AGO = datetime(2020, 1, 1)
 VERSIONS = ["customer_ref", "valid_from_at", "valid_to_at", "is_current", "tier", "region"]
 

@@ -55,6 +55,13 @@ def test_a_missing_rules_file_is_named(tmp_path: Path) -> None:
          r"channel is 'web-chat', which channels\.csv lacks; no ticket would ever have this target"),
         ("sla_policies", "fr_high,,high,,,", "fr_high,,high,,delivery,",
          r"problem_type is 'delivery', which problem_types\.csv lacks"),
+        ("composite_weights", "reopen_share,quality", "reopen_share,care",
+         "row 5: indicator_group is 'care', which isn't one of speed, quality, satisfaction"),
+        ("composite_weights", "quality,0.1,0.25", "quality,0.1,0.01",
+         r"row 5: floor_value is 0\.01; it must lie above the target 0\.08 of reopen_share"),
+        ("composite_weights", "reopen_share,", "reopened,", r"'reopened', which indicators\.csv lacks"),
+        ("composite_weights", "nps,satisfaction,0.05,", "reopen_share,satisfaction,0.05,",
+         "reopen_share is weighted twice"),
         ("campaigns", "2025-01-06", "6.1.2025", r"campaigns\.csv row 2: starts_on is '6\.1\.2025', which is no date"),
         ("routing", "物流组", "", r"routing\.csv row 2: team is empty"),
         ("service_schedules", "front_desk,true", "front_desk,maybe", "is_default is 'maybe', which is no boolean"),
@@ -67,6 +74,15 @@ def test_a_bad_column_or_value_is_named_with_its_row(
 ) -> None:
     with pytest.raises(RulesError, match=message):
         check_rules(edited(tmp_path, name, old, new))
+
+
+def test_weights_of_speed_alone_are_refused(tmp_path: Path) -> None:
+    rules = rules_with(tmp_path / "rules")
+    file = rules / "composite_weights.csv"
+    head, *rows = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([head, *(row for row in rows if ",speed," in row)]), encoding="utf-8")
+    with pytest.raises(RulesError, match=r"composite_weights\.csv: all the weight is on speed; an index of one group"):
+        check_rules(Settings(var=tmp_path, rules=rules))
 
 
 def test_rules_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
--- How many rows sources delivered of which day, and whether they are kept, were deleted upstream or are rejected. The day
--- is the record's own; of rejected rows, whose fields can't be trusted, the day they were delivered.
+-- How many rows sources delivered of which day, and whether they are kept, were deleted upstream or are rejected.
+-- The day is the record's own; of rejected rows, whose fields can't be trusted, the day they were delivered.
 {%- set instants = {
     "tickets": "created_at", "feedback": "created_at", "ticket_events": "event_at", "messages": "sent_at",
     "customers": "valid_from_at", "agents": "valid_from_at",
