@@ -49,7 +49,7 @@ def calendar() -> str:
 
 @task(pool=WRITER_POOL)
 def freshness() -> dict[str, list[str]]:
-    """Tell the operator which tables this mart is built from were last loaded too long ago."""
+    """Tell the operator which tables the published mart was built from were last loaded too long ago."""
     from ingest.freshness import settle_freshness
 
     settled = settle_freshness(SETTINGS)
@@ -71,7 +71,5 @@ def read_at(context: Any) -> dict[str, str]:
 
 
 with pipeline_dag("service_mart", schedule=AssetAny(*RAW), doc=__doc__, tags=["mart"]) as dag:
-    read = calendar()
-    chain(news(), read, gate_raw(), build_and_publish(MART, "all", read_at))
-    chain(read, freshness())
+    chain(news(), calendar(), gate_raw(), build_and_publish(MART, "all", read_at), freshness())
     end_with(judge_tasks(), dag)

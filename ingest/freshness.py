@@ -20,7 +20,7 @@ _KEY = "freshness/"
 
 
 def settle_freshness(settings: Settings) -> Settled:
-    """Open and close an alert for each entity that was last loaded too long ago. Call it when a build begins.
+    """Open and close an alert for each entity that was last loaded too long ago. Call it when a mart was published.
 
     Entities that no source of the company delivers, or that were never loaded, are none. Raises
     ``SourcesFileError`` and ``DbtFailedError``.
