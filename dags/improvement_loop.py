@@ -38,12 +38,13 @@ def plan_people() -> dict[str, int | str]:
     if state.is_due():
         try:
             done["method"] = forecast_files(folder, folder, state.today_on, with_trials=state.forecast_on is None)
+            done["forecast rows"] = load_forecast(SETTINGS, folder)
         except ShortHistoryError as error:
-            return {"no forecast": str(error)}
-        done["forecast rows"] = load_forecast(SETTINGS, folder)
+            done["no forecast"] = str(error)
     if export_planned(SETTINGS, folder):
         staffing_files(folder, folder)
         done["staffing rows"] = load_staffing(SETTINGS, folder)
+    shutil.rmtree(folder)
     return done
 
 
