@@ -112,7 +112,8 @@ def _compare_with_spine(settings: Settings) -> None:
     with open_warehouse(settings) as warehouse:
         warehouse.execute(prepare)
         warehouse.execute(create)
-        schedule = warehouse.rows("select schedule_id from rules.service_schedules where is_default limit 1")[0]
+        default = "select schedule_id as schedule from rules.service_schedules where is_default limit 1"
+        schedule = warehouse.rows(default)[0]
         spine_seconds = sum(_seconds(warehouse, statement) for statement in spines)
         clock_seconds = sum(
             _seconds(warehouse, _CLOCK.format(name=name, spans=spans, **schedule)) for name, spans in _utc_spans()
@@ -125,7 +126,7 @@ def _compare_with_spine(settings: Settings) -> None:
     print(
         f"\nbusiness minutes of the same spans on the same server: spine {spine_seconds:.1f} s,"
         f" clock {clock_seconds:.1f} s: {spine_seconds / clock_seconds:.0f} times as fast;"
-        f" {agree['same']:,} of {agree['spans']:,} resolutions agree (the others cross holidays or make-up workdays)"
+        f" {agree['same']:,} of {agree['spans']:,} resolutions agree within 1.5 minutes"
     )
 
 

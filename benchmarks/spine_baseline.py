@@ -7,7 +7,7 @@ no make-up workdays and no change of schedule, so it does less than ours.
 
 from __future__ import annotations
 
-# Minutes since Sunday midnight, as the package counts: Monday to Friday 9:00 to 18:00 in the company's zone.
+# Minutes since Sunday midnight, as the package counts, in the company's zone.
 _WEEK = "date_trunc('week', {at} + interval '1 day') - interval '1 day'"
 _LOCAL = "(({at} at time zone 'UTC') at time zone 'Asia/Shanghai')"
 
@@ -32,7 +32,11 @@ def _spine(name: str, spans: str) -> str:
         cross join weeks
         where floor((start_minute + raw_minutes) / (7.0 * 24 * 60)) >= week_number
     ),
-    hours as (select d * 1440 + 540 as opens, d * 1440 + 1080 as closes from generate_series(1, 5) as days (d)),
+    hours as (
+        select iso_weekday % 7 * 1440 + extract(epoch from cast(opens as interval)) / 60 as opens,
+               iso_weekday % 7 * 1440 + extract(epoch from cast(closes as interval)) / 60 as closes
+        from rules.service_schedules where is_default
+    ),
     crossed as (
         select weekly.ticket_key, weekly.span,
                greatest(weekly.week_start_minute, hours.opens) as from_minute,
