@@ -20,6 +20,10 @@ from huiyin.demo.writer import Writer
 # Median seconds to the first human words, in service hours.
 _FIRST_RESPONSE = {"phone": 35, "web_chat": 110, "wechat": 420, "app": 700, "email": 6600}
 _CHAT = ("web_chat", "wechat", "app")
+# Share of the plain chats that the bot ends alone, and of tickets to which an agent links an article.
+_BOT_SOLVES = 0.12
+_LINKED = {True: 0.45, False: 0.2}  # solved at the first contact, or not
+_ARTICLES = 4  # of each subtype
 _END = DAYS * DAY
 
 
@@ -162,15 +166,28 @@ class Desk:
         if ticket.story_id == "new_agents" and ticket.kind == "request":
             self._blame(ticket)
         subtype, product, city = ticket.subtype, ticket.product, ticket.city
+        # Of its own, so that the rest of the company stays as it is.
+        habit = Random(ticket.ticket_id)
+        is_plain = is_first_contact and ticket.kind == "request" and not ticket.story_id and reopened >= _END
+        bot_solves = is_plain and ticket.channel in _CHAT and habit.random() < _BOT_SOLVES
+        if bot_solves:
+            first = ticket.created + 10 + int(habit.random() * 20)
+            solved = solved_again = first + 40 + int(habit.random() * 300)
+            closed = solved + 48 * 3600
         customer = self._known_as(ticket)
         agent = self._agents.on_duty(FRONT, first, draw())
         self._opened(ticket, customer)
         if ticket.channel in _CHAT:
             self._say(ticket, ticket.created + 2 + int(draw() * 7), "BOT", "bot", writer.talk("bot", product, city))
         picked = max(ticket.created + 1, first - 5 - int(draw() * 20))
-        self._note(ticket, picked, "assignee", "", agent.ref)
-        self._note(ticket, first, "status", "new", "open", agent.ref, "agent")
-        self._say(ticket, first, agent.ref, "agent", writer.reply(subtype, product, city, SUBTYPES[subtype].team))
+        reply = writer.reply(subtype, product, city, SUBTYPES[subtype].team)
+        if not bot_solves:
+            self._note(ticket, picked, "assignee", "", agent.ref)
+            self._note(ticket, first, "status", "new", "open", agent.ref, "agent")
+            self._say(ticket, first, agent.ref, "agent", reply)
+            if habit.random() < _LINKED[is_first_contact]:
+                article = f"KB-{subtype + 1:02d}{1 + int(habit.random() * _ARTICLES)}"
+                self._note(ticket, first + 15, "knowledge_article", "", article, agent.ref, "agent")
         self._tag(ticket, first)
         if ticket.channel != "phone" and draw() < 0.55:
             said = writer.talk("customer_more", product, city, rough=True)
@@ -178,11 +195,12 @@ class Desk:
             if draw() < 0.05 and sent < _END:
                 said = self._inventor.plant(said, city)
             self._say(ticket, sent, customer, "customer", said)
-        solver, state = agent, "open"
+        solver, state = agent, "new" if bot_solves else "open"
         if not is_first_contact:
             solver, state = self._hand_over(ticket, agent, transferred, solved)
-        self._note(ticket, solved, "status", state, "solved", solver.ref, "agent")
-        self._say(ticket, solved, solver.ref, "agent", writer.solution(subtype, product, city))
+        author, role = ("BOT", "bot") if bot_solves else (solver.ref, "agent")
+        self._note(ticket, solved, "status", state, "solved", author, role)
+        self._say(ticket, solved, author, role, writer.solution(subtype, product, city))
         if draw() < 0.3:
             thanks = writer.talk("customer_thanks", product, city, rough=True)
             self._say(ticket, solved + 40 + int(draw() * 2000), customer, "customer", thanks)

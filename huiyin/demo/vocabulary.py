@@ -11,7 +11,7 @@ TYPE_ZH = {"product": "产品", "service": "服务", "process": "流程", "commu
 ROLE_ZH = {"customer": "客户", "agent": "客服", "bot": "机器人", "system": "系统"}
 EVENT_FIELD_ZH = {
     "status": "状态", "assignee": "受理人", "team": "受理组", "priority": "优先级", "problem_subtype": "问题小类",
-    "tag": "标签",
+    "tag": "标签", "knowledge_article": "知识条目",
 }  # fmt: skip
 STATUS_ZH = {
     "new": "新建", "open": "处理中", "pending": "待客户回复", "on_hold": "挂起", "solved": "已解决", "closed": "已关闭",

@@ -82,12 +82,23 @@ def test_every_conversation_is_consistent(company: Company) -> None:
     assert 0.02 < reopened.mean() < 0.1
     teams = company.events[company.events["变更项"] == "受理组"]
     assert 0.4 < (teams["原值"] != "").groupby(teams["工单编号"]).any().mean() < 0.9
-    sent = pd.to_datetime(company.messages["发送时间"], errors="coerce")
+    # The format is stated: the first message may be one of those with a broken instant.
+    sent = pd.to_datetime(company.messages["发送时间"], format="%Y-%m-%d %H:%M:%S", errors="coerce")
     answered = sent[company.messages["发送人角色"] == "客服"].groupby(company.messages["工单编号"]).min()
     waited = (answered - company.tickets["at"]).dropna()
     assert (waited >= pd.Timedelta(0)).all()
     phone = waited[company.requests.index[company.requests["渠道"] == "电话"].intersection(waited.index)]
     assert phone.median() < pd.Timedelta(minutes=2)
+
+
+def test_bots_end_some_chats_alone_and_agents_link_articles(company: Company) -> None:
+    human = company.events["操作人角色"] == "客服"
+    by_bot = company.events[(company.events["新值"] == "已解决") & (company.events["操作人角色"] == "机器人")]
+    assert set(company.tickets.loc[by_bot["工单编号"], "渠道"]) == {"在线客服", "微信", "APP"}
+    assert not set(by_bot["工单编号"]) & set(company.events.loc[human, "工单编号"])
+    linked = company.events[company.events["变更项"] == "知识条目"]
+    assert human[linked.index].all()
+    assert 0.15 < linked["工单编号"].nunique() / len(company.requests) < 0.4
 
 
 def test_agents_act_within_their_shifts(company: Company) -> None:
