@@ -116,7 +116,7 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
         ),
         ("target", "driver_column", "driver"),
     ),
-    "customers": (
+    "customer_insights": (
         pa.schema(
             [
                 pa.field("customer_ref", pa.string(), nullable=False),
@@ -236,8 +236,8 @@ def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
                 gone += warehouse.select_matching("nlp", table, keys).num_rows
                 warehouse.delete_matching("nlp", table, keys)
             # Whom else the list holds is ranked anew at the next run.
-            gone += int(warehouse.rows("SELECT count(*) AS n FROM nlp.customers")[0]["n"])
-            warehouse.execute("DELETE FROM nlp.customers")
+            gone += int(warehouse.rows("SELECT count(*) AS n FROM nlp.customer_insights")[0]["n"])
+            warehouse.execute("DELETE FROM nlp.customer_insights")
     if settings.handover_dir.exists():
         shutil.rmtree(settings.handover_dir)
     return int(gone)

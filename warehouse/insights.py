@@ -13,7 +13,7 @@ from warehouse.handover import NLP_TABLES, create_nlp_tables, read_results, with
 
 WINDOW_DAYS = 365
 RENEWED_AFTER_DAYS = 7
-TABLES = ("drivers", "customers")
+TABLES = ("drivers", "customer_insights")
 # One row a ticket that was solved or rated: by the names that nlp.drivers and nlp.segments know.
 _CONTACTS = """
     with voices as (

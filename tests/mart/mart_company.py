@@ -366,7 +366,7 @@ def decisions() -> Rows:
 
 def meaning(voices: Iterable[str]) -> Rows:
     """Scores of two model versions and topics for some voices."""
-    rows: Rows = {"sentiment": [], "topic_assignment": [], "topics": []}
+    rows: Rows = {"sentiment": [], "topic_assignment": [], "opinions": [], "topics": []}
     for number, voice in enumerate(sorted(voices)):
         if number % 7 == 0:
             continue
@@ -382,6 +382,15 @@ def meaning(voices: Iterable[str]) -> Rows:
                     "scored_at": datetime(2024, 7, day),
                 }
             )
+        said = {"voice_id": voice, "text_hash": "x", "model_version": "o1"}
+        rows["opinions"] += (
+            [
+                said | {"kind": "aspect", "code": "refund", "name_zh": "退款", "polarity": "negative", "words": "慢"},
+                said | {"kind": "emotion", "code": "anger", "name_zh": "愤怒", "polarity": "", "strength": 0.6},
+            ]
+            if number % 3
+            else [said | {"kind": "none", "code": "", "polarity": ""}]
+        )
         rows["topic_assignment"].append(
             {
                 "voice_id": voice,
@@ -404,6 +413,18 @@ def meaning(voices: Iterable[str]) -> Rows:
         }
         for number in range(4)
     ]
+    day = date(2024, 7, 1)
+    effect = {"effect": -0.8, "effect_low": -1.0, "effect_high": -0.6, "affected_share": 0.2, "affected_count": 40}
+    gain = {"gain": 0.08, "gain_low": 0.06, "gain_high": 0.1, "is_harmful": True, "is_certain": True}
+    rows["drivers"] = [
+        {"target": "csat", "driver_kind": "topic", "driver_column": "topic_label", "driver": "退款", "computed_on": day}
+        | effect
+        | gain
+    ]
+    rows["customer_insights"] = [
+        {"customer_ref": "c1", "segment_id": 0, "segment_zh": "全部", "risk": 0.7, "risk_method": "score",
+         "priority": 0.9, "reasons_zh": "反复联系", "contact_count": 3, "main_topic": "退款", "computed_on": day},
+    ]  # fmt: skip
     return rows
 
 

@@ -58,7 +58,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 def test_the_warehouse_holds_what_the_analysis_writes() -> None:
     assert NLP_TABLES["drivers"][0] == DRIVER_SCHEMA
-    assert NLP_TABLES["customers"][0] == CUSTOMER_SCHEMA
+    assert NLP_TABLES["customer_insights"][0] == CUSTOMER_SCHEMA
 
 
 def test_what_moves_satisfaction_comes_back_into_the_warehouse_once_a_week(store: Settings) -> None:
@@ -71,12 +71,12 @@ def test_what_moves_satisfaction_comes_back_into_the_warehouse_once_a_week(store
     explain(files[0], AS_OF, files[1], files[2])
     for _ in range(2):
         counts = load_insights(store, files[1], files[2])
-    assert counts["customers"] == 300
+    assert counts["customer_insights"] == 300
     assert not insights_are_due(store, date(2026, 1, 6))
     assert insights_are_due(store, date(2026, 1, 7))
     with open_warehouse(store) as warehouse:
         found = warehouse.rows("select * from nlp.drivers where target = 'csat'")
-        ranked = warehouse.rows("select * from nlp.customers where risk is not null")
+        ranked = warehouse.rows("select * from nlp.customer_insights where risk is not null")
     refund = next(row for row in found if row["driver"] == "退款")
     # Refunds: mean 2.5; the others 4.5.
     assert refund["effect"] == pytest.approx(-2.0, abs=0.15)
@@ -94,7 +94,7 @@ def test_whoever_is_forgotten_is_on_no_list_of_customers(store: Settings) -> Non
     customers, drivers = store.var_dir / "customers.parquet", store.var_dir / "drivers.parquet"
     pq.write_table(pa.table(rows, schema=CUSTOMER_SCHEMA), customers)
     pq.write_table(DRIVER_SCHEMA.empty_table(), drivers)
-    assert load_insights(store, drivers, customers) == {"drivers": 0, "customers": 1}
+    assert load_insights(store, drivers, customers) == {"drivers": 0, "customer_insights": 1}
     assert forget_voices(store, ["ticket:t1"]) == 1
     with open_warehouse(store) as warehouse:
-        assert warehouse.rows("select count(*) as n from nlp.customers") == [{"n": 0}]
+        assert warehouse.rows("select count(*) as n from nlp.customer_insights") == [{"n": 0}]

@@ -10,4 +10,4 @@ select
     contact_count,
     main_topic,
     computed_on
-from {{ source("nlp", "customers") }}
+from {{ source("nlp", "customer_insights") }}
