@@ -32,7 +32,9 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {{ rewritten_by("int_touched_days", column, touched_period(period)) }}
 {%- endmacro %}
 
-{% macro only_touched(column="ticket_key") -%} {{ only_keys_of("int_touched_tickets", column, "ticket_key") }} {%- endmacro %}
+{% macro only_touched(column="ticket_key") -%}
+    {{ only_keys_of("int_touched_tickets", column, "ticket_key") }}
+{%- endmacro %}
 
 {% macro only_touched_feedback(column="feedback_key") -%}
     {{ only_keys_of("int_touched_feedback", column, "feedback_key") }}
@@ -109,7 +111,10 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
 {% macro is_first_build() -%}
     {#- Whether there is nothing yet that an increment could begin from. -#}
     {%- if not execute or flags.FULL_REFRESH -%} {{ return(true) }} {%- endif -%}
-    {%- for name in ["int_tickets", "int_ticket_events", "int_messages", "int_feedback", "int_voices", "int_identity"] -%}
+    {%- set begun = [
+        "int_tickets", "int_ticket_events", "int_messages", "int_feedback", "int_voices", "int_identity",
+    ] -%}
+    {%- for name in begun -%}
         {%- if not built(name) -%} {{ return(true) }} {%- endif -%}
     {%- endfor -%}
     {{ return(false) }}

@@ -38,8 +38,10 @@
     are: their sum doesn't depend on the order in which threads add.
     -#}
     {%- set met = "case when sla_state = 'met' then 1 else 0 end" -%}
-    {#- Whoever opens a ticket has a problem: its text is negative by nature. The share of negative voices is measured on
-        what customers say unasked or when asked for an opinion: reviews, posts, survey comments. -#}
+    {#-
+    Whoever opens a ticket has a problem: its text is negative by nature. The share of negative voices is measured
+    on what customers say unasked or when asked for an opinion: reviews, posts, survey comments.
+    -#}
     {{ return({
         "fct_tickets": {"day": "created_on", "indicators": {
             "ticket_count": {"value": "1", "divisor": 1, "rows": "true"},
