@@ -205,7 +205,7 @@ class Growing:
             for voice in again
         ]  # fmt: skip
         if self.day:
-            rows["topics"] = []
+            rows["topics"] = rows["drivers"] = rows["customer_insights"] = []
         company.load(self.settings, rows)
 
 

@@ -1,5 +1,5 @@
 -- Errors of whole days, by week of the horizon, beside those of the seasonal naive forecast: the same weekday of the
--- last week that was known when the forecast was made.
+-- last week that was known when the forecast was made. Sums are rounded: in which order threads add must not show.
 with actual as (
     select
         date_day,
@@ -20,7 +20,7 @@ days as (
         forecast.channel,
         cast(floor((forecast.horizon_days - 1) / 7.0) as integer) + 1 as horizon_week,
         forecast.is_backtest,
-        sum(forecast.expected_count) as expected_count,
+        round(sum(forecast.expected_count) * 1e9) / 1e9 as expected_count,
         cast(sum(forecast.actual_count) as double precision) as actual_count,
         count(*) as hour_count,
         count(*) filter (where forecast.is_within_interval) as within_count
@@ -48,7 +48,7 @@ all_channels as (
         'all' as channel,
         horizon_week,
         is_backtest,
-        sum(expected_count) as expected_count,
+        round(sum(expected_count) * 1e9) / 1e9 as expected_count,
         sum(actual_count) as actual_count,
         sum(hour_count) as hour_count,
         sum(within_count) as within_count,
@@ -77,12 +77,12 @@ select
     bool_or(is_backtest) as is_backtest,
     count(*) as day_count,
     cast(sum(actual_count) as bigint) as actual_count,
-    sum(expected_count) as expected_count,
-    sum(expected_count) / nullif(sum(actual_count), 0) - 1 as bias_ratio,
-    sum(abs(expected_count - actual_count)) / nullif(sum(actual_count), 0) as wape,
-    sum(abs(naive_count - actual_count)) / nullif(sum(actual_count), 0) as naive_wape,
-    avg(abs(expected_count - actual_count) / nullif(actual_count, 0)) as mape,
-    avg(abs(naive_count - actual_count) / nullif(actual_count, 0)) as naive_mape,
+    round(sum(expected_count) * 1e9) / 1e9 as expected_count,
+    round((sum(expected_count) / nullif(sum(actual_count), 0) - 1) * 1e9) / 1e9 as bias_ratio,
+    round(sum(abs(expected_count - actual_count)) / nullif(sum(actual_count), 0) * 1e9) / 1e9 as wape,
+    round(sum(abs(naive_count - actual_count)) / nullif(sum(actual_count), 0) * 1e9) / 1e9 as naive_wape,
+    round(avg(abs(expected_count - actual_count) / nullif(actual_count, 0)) * 1e9) / 1e9 as mape,
+    round(avg(abs(naive_count - actual_count) / nullif(actual_count, 0)) * 1e9) / 1e9 as naive_mape,
     cast(sum(within_count) as double precision) / sum(hour_count) as within_interval_share
 from all_channels
 group by made_on, horizon_week, channel

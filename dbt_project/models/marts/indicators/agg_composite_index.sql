@@ -1,19 +1,22 @@
 -- One figure for service quality, never of one group of indicators alone: of speed, quality and satisfaction two at
 -- least must have a value.
+-- Sums are rounded: in which order threads add must not show.
 with summed as (
     select
         period_kind,
         period_start_on,
         dimension,
         dimension_value,
-        sum(contribution) as index_points,
+        round(sum(contribution) * 1e9) / 1e9 as index_points,
         {%- for group in ["speed", "quality", "satisfaction"] %}
-        sum(effective_weight * points) filter (where indicator_group = '{{ group }}')
-        / nullif(sum(effective_weight) filter (where indicator_group = '{{ group }}'), 0) as {{ group }}_points,
+        round(
+            sum(effective_weight * points) filter (where indicator_group = '{{ group }}')
+            / nullif(sum(effective_weight) filter (where indicator_group = '{{ group }}'), 0) * 1e9
+        ) / 1e9 as {{ group }}_points,
         {%- endfor %}
         count(distinct indicator_group) filter (where points is not null) as group_count,
         max(indicator_group) filter (where points is not null) as a_group,
-        sum(weight) filter (where points is not null) / sum(weight) as measured_weight_share,
+        round(sum(weight) filter (where points is not null) / sum(weight) * 1e9) / 1e9 as measured_weight_share,
         min(observation_count) filter (where points is not null) as observation_count,
         string_agg(indicator_zh, '、' order by weight desc, {{ bytewise("indicator_code") }})
         filter (where points is null) as missing_indicators
