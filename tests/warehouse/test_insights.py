@@ -12,6 +12,7 @@ import pytest
 
 from huiyin.config import Settings
 from nlp.insights import CUSTOMER_SCHEMA, DRIVER_SCHEMA, explain
+from nlp.opinions import OPINION_SCHEMA
 from warehouse.connection import open_warehouse
 from warehouse.handover import NLP_TABLES, forget_voices
 from warehouse.insights import export_contacts, insights_are_due, load_insights
@@ -57,6 +58,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 def test_the_warehouse_holds_what_the_analysis_writes() -> None:
+    assert NLP_TABLES["opinions"][0] == OPINION_SCHEMA
     assert NLP_TABLES["drivers"][0] == DRIVER_SCHEMA
     assert NLP_TABLES["customer_insights"][0] == CUSTOMER_SCHEMA
 

@@ -1,10 +1,11 @@
 -- Errors of whole days, by week of the horizon, beside those of the seasonal naive forecast: the same weekday of the
--- last week that was known when the forecast was made. Sums are rounded: in which order threads add must not show.
+-- last week that was known when the forecast was made. Forecasts have six decimals and are summed
+-- as decimals: exactly, in whatever order threads add.
 with actual as (
     select
         date_day,
         channel,
-        cast(sum(arrival_count) as double precision) as arrival_count
+        cast(sum(arrival_count) as bigint) as arrival_count
     from {{ ref("fct_demand_hourly") }}
     group by 1, 2
 ),
@@ -20,8 +21,8 @@ days as (
         forecast.channel,
         cast(floor((forecast.horizon_days - 1) / 7.0) as integer) + 1 as horizon_week,
         forecast.is_backtest,
-        round(sum(forecast.expected_count) * 1e9) / 1e9 as expected_count,
-        cast(sum(forecast.actual_count) as double precision) as actual_count,
+        sum(cast(forecast.expected_count as decimal(18, 6))) as expected_count,
+        cast(sum(forecast.actual_count) as bigint) as actual_count,
         count(*) as hour_count,
         count(*) filter (where forecast.is_within_interval) as within_count
     from {{ ref("fct_demand_forecast") }} as forecast
@@ -48,7 +49,7 @@ all_channels as (
         'all' as channel,
         horizon_week,
         is_backtest,
-        round(sum(expected_count) * 1e9) / 1e9 as expected_count,
+        sum(expected_count) as expected_count,
         sum(actual_count) as actual_count,
         sum(hour_count) as hour_count,
         sum(within_count) as within_count,
@@ -77,12 +78,24 @@ select
     bool_or(is_backtest) as is_backtest,
     count(*) as day_count,
     cast(sum(actual_count) as bigint) as actual_count,
-    round(sum(expected_count) * 1e9) / 1e9 as expected_count,
-    round((sum(expected_count) / nullif(sum(actual_count), 0) - 1) * 1e9) / 1e9 as bias_ratio,
-    round(sum(abs(expected_count - actual_count)) / nullif(sum(actual_count), 0) * 1e9) / 1e9 as wape,
-    round(sum(abs(naive_count - actual_count)) / nullif(sum(actual_count), 0) * 1e9) / 1e9 as naive_wape,
-    round(avg(abs(expected_count - actual_count) / nullif(actual_count, 0)) * 1e9) / 1e9 as mape,
-    round(avg(abs(naive_count - actual_count) / nullif(actual_count, 0)) * 1e9) / 1e9 as naive_mape,
+    cast(sum(expected_count) as double precision) as expected_count,
+    cast(sum(expected_count) as double precision) / nullif(sum(actual_count), 0) - 1 as bias_ratio,
+    cast(sum(abs(expected_count - actual_count)) as double precision) / nullif(sum(actual_count), 0) as wape,
+    cast(sum(abs(naive_count - actual_count)) as double precision) / nullif(sum(actual_count), 0) as naive_wape,
+    cast(
+        avg(
+            cast(
+                cast(abs(expected_count - actual_count) as double precision) / nullif(actual_count, 0) as decimal(18, 9)
+            )
+        ) as double precision
+    ) as mape,
+    cast(
+        avg(
+            cast(
+                cast(abs(naive_count - actual_count) as double precision) / nullif(actual_count, 0) as decimal(18, 9)
+            )
+        ) as double precision
+    ) as naive_mape,
     cast(sum(within_count) as double precision) / sum(hour_count) as within_interval_share
 from all_channels
 group by made_on, horizon_week, channel
