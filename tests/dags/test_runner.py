@@ -54,8 +54,8 @@ def published(settings: Settings) -> dict[str, object]:
     """A fingerprint of each published table, whatever the order of its rows.
 
     Numbers count to nine digits and decimals: DuckDB adds in parallel, the order of adding changes the last ones, and
-    of a difference of nearly equal numbers nothing but those is left. Times π, so that no number of few digits lies just
-    between two roundings.
+    of a difference of nearly equal numbers nothing but those is left. Times π, so that no number of few digits lies
+    just between two roundings.
     """
     with open_published(settings) as mart:
         columns = mart.rows(
