@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scipy.special import hyperu
+
 from demand.arrivals import DemandError
 
 _MOST_POSITIONS = 100_000
@@ -19,7 +21,7 @@ _MOST_POSITIONS = 100_000
 class Queue:
     """What a number of positions gives: shares are 0…1, the wait is in seconds."""
 
-    positions: int
+    positions: float
     load_erlangs: float
     wait_probability: float
     service_level: float
@@ -27,15 +29,21 @@ class Queue:
     occupancy: float
 
 
-def blocking_probability(positions: int, load_erlangs: float) -> float:
-    """Erlang B, by its recursion B(n) = A·B(n−1) ÷ (n + A·B(n−1)), which never overflows."""
-    blocked = 1.0
-    for number in range(1, positions + 1):
-        blocked = load_erlangs * blocked / (number + load_erlangs * blocked)
+def blocking_probability(positions: float, load_erlangs: float) -> float:
+    """Erlang B, by its recursion B(n) = A·B(n−1) ÷ (n + A·B(n−1)), which never overflows.
+
+    Between whole numbers, as rosters less breaks give them, by its continuous extension
+    1 ÷ B(N) = A ∫ e^(−At) (1+t)^N dt (D. L. Jagerman, "Some properties of the Erlang loss function", 1974), which is
+    a confluent hypergeometric function.
+    """
+    part = positions % 1
+    blocked = 1.0 if part == 0 or load_erlangs == 0 else float(1 / (load_erlangs * hyperu(1, part + 2, load_erlangs)))
+    for number in range(1, math.floor(positions) + 1):
+        blocked = load_erlangs * blocked / (number + part + load_erlangs * blocked)
     return blocked
 
 
-def wait_probability(positions: int, load_erlangs: float) -> float:
+def wait_probability(positions: float, load_erlangs: float) -> float:
     """Erlang C: the probability that all positions are taken; 1 where the load exceeds them.
 
     From Erlang B: C = B ÷ (1 − ρ (1 − B)), ρ = A ÷ N.
@@ -49,7 +57,7 @@ def _delayed(blocked: float, occupancy: float) -> float:
     return blocked / (1 - occupancy * (1 - blocked))
 
 
-def queue(positions: int, arrivals_per_hour: float, handling_seconds: float, target_seconds: float) -> Queue:
+def queue(positions: float, arrivals_per_hour: float, handling_seconds: float, target_seconds: float) -> Queue:
     """Waiting with so many positions; the service level is the share answered within ``target_seconds``."""
     load = arrivals_per_hour * handling_seconds / 3600
     waits = wait_probability(positions, load)

@@ -9,6 +9,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from demand.arrivals import DemandError
 from demand.erlang import agents_to_roster, blocking_probability, positions_required, queue, wait_probability
@@ -106,3 +107,18 @@ def test_nobody_is_needed_where_nothing_comes_and_nonsense_is_refused() -> None:
         positions_required(10, 0, 0.8, 20)
     with pytest.raises(DemandError, match="shrinkage"):
         agents_to_roster(3, 1.0)
+
+
+@given(st.integers(0, 60), st.floats(0.001, 0.999), st.floats(0.05, 0.98))
+def test_between_whole_numbers_blocking_is_that_of_the_integral_and_falls(
+    whole: int, part: float, occupancy: float
+) -> None:
+    positions = whole + part
+    load = positions * occupancy
+    # 1 ÷ B = A ∫ e^(−At) (1+t)^N dt, here with u = At, by quadrature.
+    inverse, _ = quad(lambda u: math.exp(positions * math.log1p(u / load) - u), 0, 40 + 8 * positions, limit=400)
+    assert blocking_probability(positions, load) == pytest.approx(1 / inverse, rel=1e-6)
+    assert (
+        blocking_probability(whole + 1, load) <= blocking_probability(positions, load)
+        <= blocking_probability(whole, load)
+    )  # fmt: skip

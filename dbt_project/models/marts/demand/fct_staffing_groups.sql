@@ -12,6 +12,10 @@ select
     staffing.required_positions,
     staffing.required_agents,
     staffing.service_level,
-    staffing.occupancy
+    staffing.occupancy,
+    targets.service_level as target_service_level,
+    targets.target_seconds,
+    targets.concurrency,
+    targets.shrinkage
 from {{ ref("stg_demand_staffing") }} as staffing
 inner join {{ ref("staffing_targets") }} as targets on staffing.staffing_group = targets.staffing_group
