@@ -45,18 +45,13 @@ def gaps(
     share is of agents' time where it is known, else of answers, else of tickets. Quoted text is masked.
     """
     from ingest.personal import mask_text
-    from nlp.embed import TfidfEmbedder
     from nlp.knowledge import find_gaps, read_articles, read_cases
-    from nlp.scoring import text_embedder
-    from nlp.text import topic_text
+    from nlp.knowledge.vectors import question_embedder
 
     settings = load_settings()
     cases = read_cases(read_csv(file, [column]), column, read_csv(answers, []) if answers else None)
     articles = read_articles(read_csv(base, [])) if base else []
-    embed = text_embedder(settings, kept=False)
-    if embed is None:
-        words = [topic_text(case.text) for case in cases] + [topic_text(article.title) for article in articles]
-        embed = TfidfEmbedder.fit(words, settings.nlp.seed).embed
+    embed = question_embedder(settings, [case.text for case in cases] + [article.title for article in articles])
     found = find_gaps(cases, embed, mask_text, base=articles, smallest=smallest, every_text=every_text)
     out.parent.mkdir(parents=True, exist_ok=True)
     found.table().to_csv(out, index=False)

@@ -7,7 +7,8 @@ others (the medoid), without greetings, signatures and what speaks of one custom
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,10 @@ ALIKE_ANSWERS_FROM = 0.6
 _SHORTEST_ANSWER = 8
 _VARIANTS = 5
 _COMPARED_ANSWERS = 500
+# Who speaks: 我是客服小王, 工号 1024 为您服务. An entry of a knowledge base names no agent.
+_AGENT = re.compile(
+    r"工号|我(?:是|叫|姓).{0,8}(?:客服|专员|顾问|主管|师傅|小[\u4e00-\u9fff]|[\u4e00-\u9fff]$)|客服[\d一-龥]{1,4}为您"
+)
 _POLITE = re.compile(
     r"^(?:亲[,~ ]?)?(?:您好|你好|尊敬的|亲爱的|很高兴为您|感谢您的|请问还有|祝您|请稍等|稍等|好的|不客气"
     r"|非常抱歉|抱歉|麻烦您稍|请对我的服务|如有其他)"
@@ -39,8 +44,8 @@ class Gap:
 
     ``cases``: tickets that ask it. ``agent_share``: of all agents' time (or answers or tickets, see
     ``KnowledgeGaps.share_of``). ``held``: tickets solved and not reopened whose answer was read; ``support``: how many
-    of those answers are like the chosen one. ``article``: the knowledge base's nearest entry if it is near enough;
-    ``likeness`` is told in any case.
+    of those answers are like the chosen one; ``answer_key``: the case that the answer stands in, empty without one.
+    ``article``: the knowledge base's nearest entry if it is near enough; ``likeness`` is told in any case.
     """
 
     question: str
@@ -49,6 +54,7 @@ class Gap:
     agent_share: float
     held: int
     answer: str
+    answer_key: str
     support: int
     article: Article | None
     likeness: float
@@ -94,6 +100,7 @@ class KnowledgeGaps:
                     "share_of": self.share_of,
                     "held": gap.held,
                     "answer": gap.answer,
+                    "answer_ticket": gap.answer_key,
                     "support": gap.support,
                     "variants": ";".join(gap.variants),
                     "article_title": gap.article.title if gap.article else "",
@@ -104,8 +111,8 @@ class KnowledgeGaps:
                 for number, gap in enumerate(self.gaps, 1)
             ],
             columns=[
-                "gap_id", "question", "state", "cases", "agent_share", "share_of", "held", "answer", "support",
-                "variants", "article_title", "article_url", "article_likeness", "draft",
+                "gap_id", "question", "state", "cases", "agent_share", "share_of", "held", "answer", "answer_ticket",
+                "support", "variants", "article_title", "article_url", "article_likeness", "draft",
             ],
         )  # fmt: skip
 
@@ -124,17 +131,22 @@ def find_gaps(
     ``embed`` gives unit vectors of texts; ``mask`` hides personal data in what is quoted, masked text stays as it is.
     ``every_text``: take each text for a question instead of looking for a sentence that asks how something is done.
     """
+    embed = _remembering(embed)
     asked = [normalise(case.text) if every_text else how_to(case.text) for case in cases]
     places = [place for place, question in enumerate(asked) if topic_text(question)]
     questions = [topic_text(asked[place]) for place in places]
     groups = group_questions(questions, embed, smallest=smallest)
     shares, share_of = _shares(cases)
-    answers = _own_answers(cases)
+    answers = _own_answers(cases, places)
     titles = embed([topic_text(article.title) for article in base]) if base else None
-    found: list[tuple[Gap, list[int]]] = []
-    for group in range(int(groups.max(initial=-1)) + 1):
-        members = [place for place, own in zip(places, groups.tolist(), strict=True) if own == group]
-        found.append((_gap(members, cases, asked, answers, shares, embed, mask, base, titles), members))
+    of_group: dict[int, list[int]] = defaultdict(list)
+    for place, group in zip(places, groups.tolist(), strict=True):
+        of_group[group].append(place)
+    found = [
+        (_gap(members, cases, asked, answers, shares, embed, mask, base, titles), members)
+        for group, members in sorted(of_group.items())
+        if group >= 0
+    ]
     found.sort(key=lambda pair: (-pair[0].agent_share, -pair[0].cases, pair[0].question))
     gap_of_case: Labels = np.full(len(cases), -1)
     for number, (_, members) in enumerate(found):
@@ -146,7 +158,7 @@ def _gap(
     members: list[int],
     cases: Sequence[Case],
     asked: Sequence[str],
-    answers: Sequence[str],
+    answers: Mapping[int, str],
     shares: Sequence[float],
     embed: Embed,
     mask: Callable[[str], str],
@@ -160,7 +172,7 @@ def _gap(
     distinct = find_duplicates(wordings, 0.7, shortest=6).first
     variants = [wording for place, wording in enumerate(wordings) if distinct[place] == place][1 : _VARIANTS + 1]
     held = [place for place in members if cases[place].held and answers[place]][:_COMPARED_ANSWERS]
-    answer, support = _most_central([answers[place] for place in held], embed)
+    best_answer, support = _most_central([answers[place] for place in held], embed)
     article, likeness = None, 0.0
     if titles is not None:
         # What the question as a whole is near to, not what one wording happens to be.
@@ -174,44 +186,58 @@ def _gap(
         len(members),
         float(sum(shares[place] for place in members)),
         len(held),
-        mask(answer),
+        mask(answers[held[best_answer]]) if held else "",
+        cases[held[best_answer]].key if held else "",
         support,
         article,
         likeness,
     )
 
 
-def _most_central(answers: Sequence[str], embed: Embed) -> tuple[str, int]:
-    """The answer most like all others, and how many are like it, itself included."""
+def _remembering(embed: Embed) -> Embed:
+    """The same function that computes each text once: a question is grouped, then compared with others of its group."""
+    known: dict[str, Vectors] = {}
+
+    def remembered(texts: Sequence[str]) -> Vectors:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, embed(new), strict=True))
+        return np.stack([known[text] for text in texts]) if texts else embed([])
+
+    return remembered
+
+
+def _most_central(answers: Sequence[str], embed: Embed) -> tuple[int, int]:
+    """Place of the answer most like all others, and how many are like it, itself included; (−1, 0) without any."""
     if not answers:
-        return "", 0
+        return -1, 0
     vectors = embed([topic_text(answer) for answer in answers])
     likeness = vectors @ vectors.T
     best = int(np.argmax(likeness.sum(axis=1)))
-    return answers[best], int((likeness[best] >= ALIKE_ANSWERS_FROM).sum())
+    return best, int((likeness[best] >= ALIKE_ANSWERS_FROM).sum())
 
 
-def _own_answers(cases: Sequence[Case]) -> list[str]:
-    """What agents said to the matter in each case: the longest message, without courtesy and the customer's own data.
+def _own_answers(cases: Sequence[Case], places: Sequence[int]) -> dict[int, str]:
+    """What agents said to the matter in each of the cases at ``places``: the longest message, without courtesy, the
+    agent's introduction and the customer's own data.
 
     Empty where nothing is left.
     """
     # A greeting recurs in many different conversations, though the message that holds nothing else is always the same.
-    conversations = ["\n".join(case.answers) for case in cases]
-    boilerplate = learn_boilerplate(conversations)
-    own = []
-    for case in cases:
+    boilerplate = learn_boilerplate(["\n".join(case.answers) for case in cases])
+    own = {}
+    for place in places:
         best = ""
-        for message in case.answers:
+        for message in cases[place].answers:
             kept = [
                 sentence
                 for line in boilerplate.remove(message).splitlines()
                 for sentence in sentences(normalise(line))
-                if not PLACEHOLDER.search(sentence) and not _is_polite(sentence)
+                if not PLACEHOLDER.search(sentence) and not _is_polite(sentence) and not _AGENT.search(sentence)
             ]
             said = "".join(kept)
             best = said if len(said) > len(best) else best
-        own.append(best if len(best) >= _SHORTEST_ANSWER else "")
+        own[place] = best if len(best) >= _SHORTEST_ANSWER else ""
     return own
 
 

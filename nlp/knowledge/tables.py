@@ -46,11 +46,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Article:
-    """An entry of the knowledge base."""
+    """An entry of the knowledge base; ``key``: what it is known by there, empty where that isn't told."""
 
     title: str
     body: str
     url: str
+    key: str = ""
 
 
 def read_cases(frame: pd.DataFrame, text: str = "text", answers: pd.DataFrame | None = None) -> list[Case]:
