@@ -63,6 +63,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
             as_of=numbers.short_day(periods.as_of_on),
         ),
         extent_note=_extent_note(context),
+        section_numbers={name: number for number, name in enumerate(_SECTIONS, 1)},
         contents=[(name, text[f"{name}_title"]) for name in _SECTIONS],
         workbook=workbook,
         headline=headline(context),

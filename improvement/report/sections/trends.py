@@ -10,12 +10,19 @@ from improvement.report.mart import Row
 from improvement.report.periods import ALERT_DAYS
 from improvement.report.sections.context import Context, View
 from improvement.report.sections.indicators import indicator_value
+from improvement.report.sections.plots import (
+    AMBER,
+    BLUE,
+    CHART_HEIGHT,
+    PALE_BLUE,
+    RED,
+    base,
+    categories,
+    line,
+    rounded,
+    scale,
+)
 
-INK, MUTED, GRID_LINE = "#374151", "#6b7280", "#e5e7eb"
-BLUE, PALE_BLUE, AMBER, RED = "#1f5f8b", "#a9c3d6", "#b9722a", "#b3261e"
-CHART_HEIGHT = 300
-# As in report.css; measured by the chart itself, so it must be named.
-FONTS = "-apple-system, Segoe UI, PingFang SC, Microsoft YaHei, Noto Sans CJK SC, sans-serif"
 HEAT_ROWS, HEAT_COLUMNS = 12, 10
 HEAT_LEVELS = (2.0, 3.0, 5.0)
 
@@ -28,54 +35,6 @@ def charts(context: Context) -> dict[str, View | None]:
         "sla": _sla(context),
         "satisfaction": _satisfaction(context),
     }
-
-
-def _base(**option: Any) -> dict[str, Any]:
-    return {
-        "animation": False,
-        "textStyle": {"fontFamily": FONTS, "color": INK},
-        "grid": {"left": 8, "right": 8, "top": 40, "bottom": 8, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "itemWidth": 14, "itemHeight": 8, "textStyle": {"color": INK}},
-        "tooltip": {"trigger": "axis", "confine": True},
-        **option,
-    }
-
-
-def _categories(values: list[str]) -> dict[str, Any]:
-    return {
-        "type": "category",
-        "data": values,
-        "axisTick": {"show": False},
-        "axisLine": {"onZero": False, "lineStyle": {"color": GRID_LINE}},
-        "axisLabel": {"color": MUTED, "hideOverlap": True},
-    }
-
-
-def _scale(suffix: str = "", right: bool = False, **more: Any) -> dict[str, Any]:
-    return {
-        "type": "value",
-        "position": "right" if right else "left",
-        "axisLabel": {"color": MUTED, "formatter": "{value}" + suffix},
-        "splitLine": {"show": not right, "lineStyle": {"color": GRID_LINE}},
-        **more,
-    }
-
-
-def _line(name: str, color: str, values: list[float | None], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "name": name,
-        "data": values,
-        "symbol": "circle",
-        "symbolSize": 5,
-        "lineStyle": {"width": 2, "color": color},
-        "itemStyle": {"color": color},
-        **more,
-    }
-
-
-def _rounded(value: float | None, digits: int = 1) -> float | None:
-    return None if value is None else round(value, digits)
 
 
 def _daily(context: Context) -> View | None:
@@ -98,14 +57,14 @@ def _daily(context: Context) -> View | None:
         "itemStyle": {"color": PALE_BLUE},
         "barCategoryGap": "20%",
     }
-    line = _line(text["chart_daily_negative"], RED, negative, yAxisIndex=1, showSymbol=False)
+    moving = line(text["chart_daily_negative"], RED, negative, yAxisIndex=1, showSymbol=False)
     is_judged = any(share is not None for share in negative)
     return {
         "height": CHART_HEIGHT,
-        "option": _base(
-            xAxis=_categories(labels),
-            yAxis=[_scale(), _scale(suffix="%", right=True, min=0, max=100)] if is_judged else _scale(),
-            series=[bar, line] if is_judged else [bar],
+        "option": base(
+            xAxis=categories(labels),
+            yAxis=[scale(), scale(suffix="%", right=True, min=0, max=100)] if is_judged else scale(),
+            series=[bar, moving] if is_judged else [bar],
         ),
         "header": [text["day"], text["chart_daily_tickets"], text["chart_daily_negative"]],
         "rows": [
@@ -118,7 +77,7 @@ def _daily(context: Context) -> View | None:
 def _seven_days(rows: dict[date, Row], day: date) -> float | None:
     window = [rows[found] for back in range(7) if (found := day - timedelta(days=back)) in rows]
     texts = sum(row["denominator"] or 0 for row in window)
-    return _rounded(100 * sum(row["numerator"] or 0 for row in window) / texts) if texts else None
+    return rounded(100 * sum(row["numerator"] or 0 for row in window) / texts) if texts else None
 
 
 def _percent(value: float | None) -> str:
@@ -131,12 +90,12 @@ def _response(context: Context) -> View | None:
         return None
     months = [numbers.month(row["month_on"]) for row in rows]
     series = [
-        _line("P50", BLUE, [_rounded(row["p50_minutes"]) for row in rows]),
-        _line("P90", AMBER, [_rounded(row["p90_minutes"]) for row in rows]),
+        line("P50", BLUE, [rounded(row["p50_minutes"]) for row in rows]),
+        line("P90", AMBER, [rounded(row["p90_minutes"]) for row in rows]),
     ]
     return {
         "height": CHART_HEIGHT,
-        "option": _base(xAxis=_categories([f"{row['month_on']:%Y-%m}" for row in rows]), yAxis=_scale(), series=series),
+        "option": base(xAxis=categories([f"{row['month_on']:%Y-%m}" for row in rows]), yAxis=scale(), series=series),
         "header": [text["month"], "P50", "P90", text["ticket_count"]],
         "rows": [
             [
@@ -175,7 +134,7 @@ def _sla(context: Context) -> View | None:
         one: dict[str, Any] = {
             "type": "bar",
             "name": name,
-            "data": [_rounded(None if value is None else 100 * value) for value in values],
+            "data": [rounded(None if value is None else 100 * value) for value in values],
             "itemStyle": {"color": color},
             "barMaxWidth": 12,
         }
@@ -189,10 +148,10 @@ def _sla(context: Context) -> View | None:
                 "data": [{"xAxis": 100 * target}],
             }
         series.append(one)
-    value_axis = _scale(suffix="%", min=0, max=100)
+    value_axis = scale(suffix="%", min=0, max=100)
     return {
         "height": 46 * len(teams) + 70,
-        "option": _base(xAxis=value_axis, yAxis=_categories(teams), series=series),
+        "option": base(xAxis=value_axis, yAxis=categories(teams), series=series),
         "header": [text["team"], *(name for name, _ in codes.values())],
         "rows": [
             [team, *(context.numbers.share(shares[team].get(code)) for code in codes)] for team in reversed(teams)
@@ -216,19 +175,19 @@ def _satisfaction(context: Context) -> View | None:
         return None
     series = []
     if values["csat_mean"]:
-        csat = [_rounded(values["csat_mean"].get(month), 2) for month in months]
-        series.append(_line(text["chart_csat"], BLUE, csat, connectNulls=True))
+        csat = [rounded(values["csat_mean"].get(month), 2) for month in months]
+        series.append(line(text["chart_csat"], BLUE, csat, connectNulls=True))
     if values["nps"]:
-        nps = [_rounded(values["nps"].get(month)) for month in months]
-        series.append(_line(text["chart_nps"], AMBER, nps, yAxisIndex=1, connectNulls=True))
+        nps = [rounded(values["nps"].get(month)) for month in months]
+        series.append(line(text["chart_nps"], AMBER, nps, yAxisIndex=1, connectNulls=True))
     labels = [numbers.month(month) for month in months]
     return {
         "height": CHART_HEIGHT,
-        "option": _base(
-            xAxis=_categories([f"{month:%Y-%m}" for month in months]),
+        "option": base(
+            xAxis=categories([f"{month:%Y-%m}" for month in months]),
             yAxis=[
-                _scale(min=1, max=5),
-                _scale(right=True, scale=True),
+                scale(min=1, max=5),
+                scale(right=True, scale=True),
             ],
             series=series,
         ),
