@@ -90,18 +90,21 @@ def risk(
 ) -> None:
     """Customers at risk of leaving, the most urgent first, with reasons in Chinese.
 
-    With a column churned (1, 0, empty: not known yet) the risk is a calibrated probability, else a score that only
-    orders. Other columns as for `huiyin segments`.
+    With a column churned_on (the day a customer left, empty while a customer) or churned (1, 0, empty: not known yet)
+    the risk is a calibrated probability, else a score that only orders. Other columns as for `huiyin segments`.
     """
     from nlp.segments import customers_at_risk
 
     report = customers_at_risk(read_csv(file, []), window_days)
     _write(report.customers.reset_index(), out)
-    if report.method == "calibrated":
+    console.print(escape(report.note_zh), soft_wrap=True)
+    if (judged := report.reliability) is not None:
         how = (
-            f"probability learnt from {report.known:,} customers; out of fold: area under the curve {report.auc:.2f},"
-            f" calibration error {report.calibration_error:.3f}"
+            f"probability; on customers of whom nothing was learnt: area under the curve {judged.auc:.2f}"
+            f" ({judged.auc_low:.2f}–{judged.auc_high:.2f}), calibration error {judged.calibration_error:.3f}"
         )
+        for row in judged.groups.itertuples():
+            console.print(f"  {row.said:6.1%} said, {row.was:6.1%} left, {row.customers:,} customers")
     else:
         how = "score that only orders: churn isn't known of enough customers"
     console.print(f"[green]✓[/] {len(report.customers):,} customers, {how}: {out}", soft_wrap=True)

@@ -175,6 +175,7 @@ ENTITIES: dict[str, Entity] = {
                 Field("region"),
                 Field("annual_revenue", "number", minimum=0, about="yuan"),
                 Field("since_on", "date"),
+                Field("churned_on", "date", about="the day the customer left; empty while a customer"),
                 Field("phone", personal="identifier"),
                 Field("email", personal="identifier"),
                 Field("wechat", personal="identifier"),
@@ -263,6 +264,19 @@ ENTITIES: dict[str, Entity] = {
                 Field("url", personal="url"),
                 Field("likes", "integer", minimum=0),
                 Field("created_at", "instant", required=True),
+            ),
+        ),
+        Entity(
+            "articles",
+            "one entry of the knowledge base",
+            ("article_id",),
+            (
+                Field("article_id", required=True),
+                Field("title", required=True, personal="free_text", about="the question that it answers"),
+                Field("body", personal="free_text"),
+                Field("url", personal="url"),
+                Field("is_published", "boolean", about="whether those whom it is for can read it; default: yes"),
+                Field("updated_at", "instant"),
             ),
         ),
         # What people and the system decided; the built-in source `decisions` reads it from the ops database.

@@ -48,7 +48,7 @@ _EMPTIED = {
     "ticket_events": ("_extra",),
     "messages": ("body", "_extra"),
     "feedback": ("text", "url", "_extra"),
-    "customers": ("name", "annual_revenue", "phone", "email", "wechat", "since_on", "_extra"),
+    "customers": ("name", "annual_revenue", "phone", "email", "wechat", "since_on", "churned_on", "_extra"),
 }
 # Whose the reference is; only a customer's is replaced.
 _REFERENCES = {"customer_ref": None, "author_ref": "author_role", "actor_ref": "actor_role"}

@@ -66,7 +66,7 @@ def explain(contacts_file: Path, as_of_on: date, drivers_file: Path, customers_f
     """
     frame = pq.read_table(contacts_file).to_pandas()
     write_results(_table(_drivers(frame), DRIVER_SCHEMA, as_of_on), drivers_file)
-    write_results(_table(_customers(frame), CUSTOMER_SCHEMA, as_of_on), customers_file)
+    write_results(_table(_customers(frame, as_of_on), CUSTOMER_SCHEMA, as_of_on), customers_file)
 
 
 def _table(frame: pd.DataFrame, schema: pa.Schema, as_of_on: date) -> pa.Table:
@@ -91,11 +91,11 @@ def _drivers(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def _customers(frame: pd.DataFrame) -> pd.DataFrame:
+def _customers(frame: pd.DataFrame, as_of_on: date) -> pd.DataFrame:
     known = frame[frame["customer_ref"].notna()]
     try:
         segments = segment_customers(known)
-        report = customers_at_risk(known)
+        report = customers_at_risk(known, today=as_of_on)
     except CustomerDataError as error:
         logger.warning("no segments of customers: %s", error)
         return pd.DataFrame()

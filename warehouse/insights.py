@@ -59,13 +59,15 @@ _CONTACTS = """
         tickets.priority,
         tickets.annual_revenue,
         tickets.csat_score,
-        recommendations.nps_score
+        recommendations.nps_score,
+        churn.churned_on
     from {schema}.fct_tickets as tickets
     left join {schema}.fct_sentiment as sentiment on sentiment.voice_id = 'ticket:' || tickets.ticket_key
     left join {schema}.dim_topic as topics on sentiment.topic_id = topics.topic_id and topics.topic_id >= 0
     left join voices on voices.voice_id = 'ticket:' || tickets.ticket_key
     left join recommendations
         on tickets.source = recommendations.source and tickets.ticket_id = recommendations.ticket_id
+    left join intermediate.int_customer_churn as churn on tickets.customer_ref = churn.customer_ref
     where tickets.created_on > {from_on} and tickets.created_on <= {to_on}
     order by tickets.ticket_key
 """

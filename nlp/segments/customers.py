@@ -29,17 +29,12 @@ def customer_features(frame: pd.DataFrame, window_days: int | None = None) -> pd
     main_topic_share. What the frame has no column for is 0 or NaN. With ``window_days`` only the last days of the frame
     count. Raises :class:`CustomerDataError` without a column of customers or of instants.
     """
-    customer = next((name for name in _CUSTOMERS if name in frame), None)
-    instant = next((name for name in _INSTANTS if name in frame), None)
-    if customer is None or instant is None:
-        wanted = ", ".join(_CUSTOMERS if customer is None else _INSTANTS)
-        raise CustomerDataError(f"one of the columns {wanted} is needed")
-    when = pd.to_datetime(frame[instant], errors="coerce", format="mixed")
-    known = when.notna() & frame[customer].notna() & (frame[customer].astype(str) != "")
+    customer, when = contacts_of(frame)
+    known = when.notna() & customer.notna()
     if window_days is not None and known.any():
         known &= when > when[known].max() - pd.Timedelta(days=window_days)
     if not known.any():
-        raise CustomerDataError(f"no row has both {customer} and a readable {instant}")
+        raise CustomerDataError("no row has both a customer and a readable instant")
     rows = frame[known]
     when = when[known]
     facts = pd.DataFrame(
@@ -62,13 +57,28 @@ def customer_features(frame: pd.DataFrame, window_days: int | None = None) -> pd
     )
     how = dict.fromkeys(facts, "sum") | {"days_since_last": "min", "transfers": "mean", "lowest_rating": "min"}
     how |= dict.fromkeys(("is_vip", "annual_revenue", "churned"), "max")
-    key = rows[customer].astype(str)
+    key = customer[known]
     table = facts.groupby(key).agg(how)
     topics = _main_topics(rows, key)
     table["main_topic"] = topics["topic"].reindex(table.index).fillna("")
     table["main_topic_share"] = topics["share"].reindex(table.index).fillna(0.0)
     table.index.name = "customer_ref"
     return table
+
+
+def contacts_of(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Of each row the customer (text, NaN where not known) and the instant (NaT where not readable).
+
+    Raises :class:`CustomerDataError` without a column of customers or of instants.
+    """
+    customer = next((name for name in _CUSTOMERS if name in frame), None)
+    instant = next((name for name in _INSTANTS if name in frame), None)
+    if customer is None or instant is None:
+        wanted = ", ".join(_CUSTOMERS if customer is None else _INSTANTS)
+        raise CustomerDataError(f"one of the columns {wanted} is needed")
+    when = pd.to_datetime(frame[instant], errors="coerce", format="mixed")
+    known = frame[customer].notna() & (frame[customer].astype(str) != "")
+    return frame[customer].astype(str).where(known), when
 
 
 def topic_shares(frame: pd.DataFrame, customers: pd.Index, most: int = 12) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Customers at risk of leaving, with reasons in Chinese: a calibrated probability where churn is known, else a score.
 
+Where it is known when customers left (``churned_on``), see :mod:`nlp.segments.churn`.
+
 Both are monotone: more of what drives customers away never lowers a customer's place. How long ago somebody last
 wrote is left out: who has left writes no more, and a model would learn the consequence for a cause.
 """
@@ -8,15 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from nlp.drivers.roles import Floats
 from nlp.drivers.wording import typeset
-from nlp.segments.customers import customer_features
+from nlp.segments.churn import (
+    FEWEST_OF_EACH,
+    HORIZON_DAYS,
+    ChurnModel,
+    Reliability,
+    design,
+    fit_monotone,
+    learn_churn,
+    predict,
+    reliability_of,
+)
+from nlp.segments.customers import contacts_of, customer_features
 
 WEIGHTS: Mapping[str, float] = {
     "repeat": 0.35,
@@ -30,7 +43,6 @@ WEIGHTS: Mapping[str, float] = {
 }
 """How far each sign at its fullest moves the score towards 1; signs add up like independent causes (noisy or)."""
 _VIP_STAKE, _REVENUE_STAKE = 0.5, 0.5
-_FEWEST_OF_EACH = 40
 _FOLDS = 5
 
 
@@ -42,34 +54,48 @@ class RiskReport:
     method: Literal["calibrated", "score"]
     auc: float
     calibration_error: float
-    """Out of fold, on customers whose churn is known; NaN for the score."""
+    """On customers of whom nothing was learnt; NaN for the score."""
     known: int
     """Customers whose churn is known."""
+    reliability: Reliability | None
+    note_zh: str
+    """How it was calibrated, or why it wasn't."""
 
 
 def customers_at_risk(
-    frame: pd.DataFrame, window_days: int = 90, weights: Mapping[str, float] = WEIGHTS, seed: int = 20250101
+    frame: pd.DataFrame,
+    window_days: int = 90,
+    weights: Mapping[str, float] = WEIGHTS,
+    seed: int = 20250101,
+    today: date | None = None,
 ) -> RiskReport:
     """Rank the customers who wrote in the last ``window_days`` of ``frame`` (rows of tickets or voices).
 
     Columns of the result (index customer_ref): risk (0…1; a probability only if the method is calibrated), priority
     (risk × what is at stake: VIP and the rank of the revenue), reasons (Chinese), is_vip, annual_revenue, contacts,
-    main_topic, and revenue_at_risk (risk × annual revenue) where calibrated. Calibration needs a column ``churned``
-    (1, 0, or empty for not yet known) with 40 customers of each kind, and rows from before they left.
+    main_topic, and revenue_at_risk (risk × annual revenue) where calibrated. Calibration needs one of two columns:
+    ``churned_on`` (the day the customer left, empty for who is still there; see :mod:`nlp.segments.churn`), whose
+    customers are left out once they are gone; or ``churned`` (1, 0, or empty for not yet known) with 40 customers of
+    each kind, and rows from before they left. ``today``: the day of the list; default: of the last row.
     """
+    learnt, frame, note = _learnt_from_dates(frame, window_days, seed, today)
     table = customer_features(frame, window_days)
     signs = risk_signs(table)
     churned = table["churned"].to_numpy(np.float64)
     known = ~np.isnan(churned)
+    known_count = int(known.sum())
     method: Literal["calibrated", "score"] = "score"
-    auc = error = np.nan
-    if min((churned[known] == 1).sum(), (churned[known] == 0).sum()) >= _FEWEST_OF_EACH:
-        method = "calibrated"
-        # With its cube beside it, a sign may weigh more the oftener it was seen.
-        seen = signs.to_numpy(np.float64)
-        risk, auc, error = _calibrated(np.hstack([seen, seen**3]), churned, known, seed)
+    reliability: Reliability | None = None
+    if learnt is not None:
+        method, reliability, risk = "calibrated", learnt.reliability, learnt.probabilities(signs)
+        known_count = reliability.customers
+    elif min((churned[known] == 1).sum(), (churned[known] == 0).sum()) >= FEWEST_OF_EACH:
+        method, note = "calibrated", f"按 {known_count:,} 位流失与否已知的客户校准,交叉验证"
+        risk, reliability = _cross_fitted(design(signs), churned, known, seed)
     else:
         risk = 1 - np.prod(1 - signs.to_numpy() * np.array([weights[str(name)] for name in signs]), axis=1)
+        note = note or "不知道哪些客户已经流失"
+        note = f"未校准:{note};分数只能排序,不是概率"
     revenue = table["annual_revenue"]
     rank = revenue.rank(pct=True).fillna(0.0)
     result = pd.DataFrame(
@@ -86,7 +112,52 @@ def customers_at_risk(
     if method == "calibrated":
         result["revenue_at_risk"] = risk * revenue
     result = result.sort_values(["priority", "risk"], ascending=False, kind="stable")
-    return RiskReport(result, method, float(auc), float(error), int(known.sum()))
+    return RiskReport(
+        result,
+        method,
+        reliability.auc if reliability else np.nan,
+        reliability.calibration_error if reliability else np.nan,
+        known_count,
+        reliability,
+        typeset(note),
+    )
+
+
+def _learnt_from_dates(
+    frame: pd.DataFrame, window_days: int, seed: int, today: date | None
+) -> tuple[ChurnModel | None, pd.DataFrame, str]:
+    """A model of who left when, the rows without customers who are gone, and how it was learnt or why there is none."""
+    if "churned_on" not in frame:
+        return None, frame, ""
+    customer, when = contacts_of(frame)
+    left_on = pd.to_datetime(frame["churned_on"].replace("", None), errors="coerce", format="mixed")
+    churned_on = left_on.groupby(customer).max()
+    day = pd.Timestamp(today) + pd.Timedelta(days=1) if today else when.max()
+    here = frame[~(customer.map(churned_on) <= day)]
+    if churned_on.notna().sum() == 0:
+        return None, here, ""
+    usable = when.notna() & customer.notna()
+    found = learn_churn(
+        frame[usable],
+        when[usable],
+        customer[usable],
+        churned_on,
+        lambda rows: risk_signs(customer_features(rows)),
+        window_days,
+        day,
+        seed,
+    )
+    if isinstance(found, str):
+        return None, here, found
+    said = found.reliability
+    return (
+        found,
+        here,
+        (
+            f"{HORIZON_DAYS} 天内流失的概率;以较早的流失拟合,按最近一期的流失校准(Platt),"
+            f"并在未参与校准的 {said.customers:,} 位客户({said.left:,} 位流失)上检验"
+        ),
+    )
 
 
 def risk_signs(table: pd.DataFrame) -> pd.DataFrame:
@@ -110,45 +181,19 @@ def risk_signs(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _calibrated(signs: Floats, churned: Floats, known: Any, seed: int) -> tuple[Floats, float, float]:
-    """Probabilities of all, then area under the curve and expected calibration error, both out of fold.
+def _cross_fitted(x: Floats, churned: Floats, known: Any, seed: int) -> tuple[Floats, Reliability]:
+    """Probabilities of all, and how good they were out of fold.
 
     A logistic regression whose coefficients can't be negative, fitted by maximum likelihood, so that its mean
     probability is the share that left.
     """
-    from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold
 
-    x, y = signs[known], churned[known]
-    inside = np.empty(len(x))
-    for fitted, held_out in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y):
-        inside[held_out] = _predict(x[held_out], _fit_monotone(x[fitted], y[fitted]))
-    bins = pd.qcut(inside, 10, labels=False, duplicates="drop")
-    groups = pd.DataFrame({"bin": bins, "said": inside, "was": y}).groupby("bin").agg(["mean", "size"])
-    gaps = (groups["said", "mean"] - groups["was", "mean"]).abs()
-    error = float((gaps * groups["said", "size"]).sum() / len(y))
-    return _predict(signs, _fit_monotone(x, y)), float(roc_auc_score(y, inside)), error
-
-
-def _fit_monotone(x: Floats, y: Floats) -> Floats:
-    """Intercept and coefficients ≥ 0 by bounded maximum likelihood with a slight ridge."""
-    from scipy.optimize import minimize
-
-    design = np.column_stack([np.ones(len(x)), x])
-
-    def loss(beta: Floats) -> tuple[float, Floats]:
-        line = design @ beta
-        value = float(np.logaddexp(0.0, line).sum() - y @ line + 0.25 * beta[1:] @ beta[1:])
-        slope = design.T @ (expit(line) - y) + 0.5 * np.r_[0.0, beta[1:]]
-        return value, slope
-
-    start = np.r_[np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1])]
-    bounds = [(None, None)] + [(0.0, None)] * x.shape[1]
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, np.float64)
-
-
-def _predict(x: Floats, beta: Floats) -> Floats:
-    return np.asarray(expit(beta[0] + x @ beta[1:]), np.float64)
+    seen, y = x[known], churned[known]
+    inside = np.empty(len(seen))
+    for fitted, held_out in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(seen, y):
+        inside[held_out] = predict(seen[held_out], fit_monotone(seen[fitted], y[fitted]))
+    return predict(x, fit_monotone(seen, y)), reliability_of(inside, y, seed)
 
 
 def _reasons(row: Mapping[Any, Any], revenue_rank: float) -> str:

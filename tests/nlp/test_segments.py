@@ -93,6 +93,55 @@ def test_where_churn_is_known_the_risk_is_its_probability() -> None:
     assert risk.to_numpy() == pytest.approx([0.05, 0.2, 0.35, 0.5], abs=0.06)
 
 
+def leavers(seed: int, months: int = 12) -> tuple[pd.DataFrame, pd.Series]:
+    """2,500 customers who write 0–3 times a month more than once; each month as many per cent leave, twice as many in
+    the last third of the year. And the true probability that who is left goes within three months more."""
+    generator = np.random.default_rng(seed)
+    kind = generator.integers(0, 4, 2500)
+    rows: list[dict[str, object]] = []
+    left: dict[int, pd.Timestamp] = {}
+    for month in range(months):
+        begin = DAY - pd.Timedelta(days=30 * (months - month))
+        rate = (0.01 + 0.03 * kind) * (2 if month >= 8 else 1)
+        goes = generator.random(len(kind)) < rate
+        for n in (n for n in range(len(kind)) if n not in left):
+            for again in range(1 + kind[n]):
+                at = begin + pd.Timedelta(days=again)
+                rows.append({"customer_ref": n, "created_at": at, "is_repeat_contact": again > 0})
+            if goes[n]:
+                left[n] = begin + pd.Timedelta(days=29)
+    frame = pd.DataFrame(rows)
+    frame["churned_on"] = frame["customer_ref"].map(left)
+    return frame, pd.Series(1 - (1 - 2 * (0.01 + 0.03 * kind)) ** 3)
+
+
+def test_who_left_when_makes_the_risk_the_probability_of_leaving_and_is_checked_on_a_later_time() -> None:
+    frame, truth = leavers(5)
+    report = customers_at_risk(frame, today=DAY.date())
+    assert report.method == "calibrated" and report.reliability is not None
+    gone = frame.loc[frame["churned_on"].notna(), "customer_ref"].astype(str)
+    assert not set(report.customers.index) & set(gone)
+    # The early model knows half the present rate; only scaling by the later outcomes finds the truth.
+    risk = report.customers["risk"]
+    assert risk.groupby(truth[risk.index.astype(int)].to_numpy()).mean().to_numpy() == pytest.approx(
+        sorted(truth.unique()), abs=0.05
+    )
+    assert report.calibration_error < 0.03
+    assert report.reliability.auc_low < report.auc < report.reliability.auc_high
+    groups = report.reliability.groups
+    assert groups["customers"].sum() == report.known == report.reliability.customers
+
+
+def test_who_knows_too_little_of_leaving_says_so_and_only_orders() -> None:
+    frame, _ = leavers(6, months=12)
+    few = frame.assign(churned_on=frame["churned_on"].where(frame["customer_ref"] < 100))
+    report = customers_at_risk(few, today=DAY.date())
+    assert (report.method, report.reliability) == ("score", None)
+    assert report.note_zh.startswith("未校准") and "已知流失的客户太少" in report.note_zh
+    nobody = customers_at_risk(frame.assign(churned_on=None), today=DAY.date())
+    assert nobody.note_zh.startswith("未校准")
+
+
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(CustomerDataError, match="customer_ref"):
         segment_customers(pd.DataFrame({"created_at": [DAY]}))

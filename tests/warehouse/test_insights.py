@@ -40,6 +40,8 @@ OTHERS = (
     "insert into mart.fct_voice_opinions values ('ticket:t3', 'aspect', 'refund', '退款', 'negative'),"
     " ('ticket:t3', 'aspect', 'attitude', '态度', 'positive'), ('ticket:t3', 'urgency', 'regulator', '监管', null)",
     "create table mart.fct_feedback (source varchar, ticket_id varchar, nps_score double precision)",
+    "create schema if not exists intermediate",
+    "create table intermediate.int_customer_churn (customer_ref varchar, churned_on date)",
     "insert into mart.fct_feedback values ('desk', '3', 0), ('desk', '3', 10)",
 )
 

@@ -7,6 +7,7 @@ select
     nullif(trim(region), '') as region,
     annual_revenue,
     since_on,
+    churned_on,
     coalesce(_delivered_at, _loaded_at) as delivered_at
 from {{ source("raw", "customers") }}
 where _deleted_at is null
