@@ -21,16 +21,3 @@
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
-
-{% macro analyze_sources() -%}
-    {#- PostgreSQL plans fresh tables badly until it has counted them; DuckDB counts by itself. -#}
-    {%- if execute and target.type == "postgres" -%}
-        {%- for source in graph.sources.values() -%}
-            {%- do run_query("analyze " ~ adapter.quote(source.schema) ~ "." ~ adapter.quote(source.identifier)) -%}
-        {%- endfor -%}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro analyze_this() -%}
-    {%- if target.type == "postgres" -%} analyze {{ this }} {%- endif -%}
-{%- endmacro %}

@@ -3,7 +3,8 @@
 -- ticket and metric, for next_response one per later wait of the customer (numbered as in fct_replies), for
 -- periodic_update one per silence between two public messages of agents. A clock without an end runs, measured at the
 -- mart's 'now'.
-with tickets as (
+-- Read by its index where it is joined: a common table has none.
+with tickets as not materialized (
     select *
     from {{ ref("int_tickets") }}
     where reason = 'reportable' and {{ only_touched("ticket_key") }}
@@ -18,13 +19,16 @@ updates as (
     select
         ticket_key,
         point_at as started_at,
-        lead(point_at) over (partition by ticket_key order by point_number) as ended_at,
+        lead(point_at) over in_order as ended_at,
+        business_seconds as business_from,
+        lead(business_seconds) over in_order as business_to,
         is_solved,
         point_number
     from {{ ref("int_ticket_conversation") }}
     where kind in ('agent', 'solved', 'reopened')
         and {{ only_touched("ticket_key") }}
         and 'periodic_update' in (select wanted.sla_metric from wanted)
+    window in_order as (partition by ticket_key order by point_number)
 ),
 
 instances as (
@@ -75,16 +79,10 @@ instances as (
         cast(row_number() over (partition by updates.ticket_key order by updates.point_number) as integer),
         updates.started_at,
         updates.ended_at,
-        starts.business_seconds,
-        coalesce(ends.business_seconds, case when updates.ended_at is null then tickets.now_business_seconds end)
+        updates.business_from,
+        coalesce(updates.business_to, case when updates.ended_at is null then tickets.now_business_seconds end)
     from updates
     inner join tickets on updates.ticket_key = tickets.ticket_key
-    inner join {{ ref("int_ticket_clock") }} as starts
-        on updates.ticket_key = starts.ticket_key and date_trunc('second', updates.started_at) = starts.clock_at
-        and {{ only_touched("starts.ticket_key") }}
-    left join {{ ref("int_ticket_clock") }} as ends
-        on updates.ticket_key = ends.ticket_key and date_trunc('second', updates.ended_at) = ends.clock_at
-        and {{ only_touched("ends.ticket_key") }}
     where not updates.is_solved
         and (updates.ended_at is null or updates.ended_at > updates.started_at)
 )

@@ -1,3 +1,4 @@
+{{ looked_up_by("date_day") }}
 -- Local days of which something changes in this build: those where touched tickets and texts are, and where they were.
 select distinct {{ local_date("tickets.created_at") }} as date_day
 from {{ ref("stg_tickets") }} as tickets

@@ -1,3 +1,4 @@
+{{ looked_up_by("feedback_key") }}
 -- depends_on: {{ ref("int_touched_tickets") }}, {{ ref("int_touched_persons") }}
 {%- set read = [source("build", "removed"), loaded_since("feedback")] %}
 {%- if is_first_build() %}

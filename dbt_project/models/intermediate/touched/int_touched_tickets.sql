@@ -1,4 +1,5 @@
 {{ config(post_hook="{{ begin_increment() }}") }}
+{{ looked_up_by("ticket_key") }}
 -- depends_on: {{ ref("int_touched_persons") }}, {{ ref("int_as_of") }}
 -- depends_on: {{ ref("stg_tickets") }}, {{ ref("stg_identity") }}
 {%- set removed = source("build", "removed") -%}
