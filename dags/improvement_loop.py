@@ -1,4 +1,5 @@
-"""Judge the mart: alerts, improvement cards, effects of actions; weekly what drives satisfaction; then the report.
+"""Judge the mart: alerts, improvement cards, effects of actions; weekly what drives satisfaction and what the knowledge
+base lacks; then the report.
 
 What was decided (by people and by the system) is a source like any other: it is ingested, built into the mart and
 published, which closes the loop. With `to_on`, everything is judged as of the day before it; else as of the last day
@@ -19,6 +20,7 @@ from airflow.sdk import TriggerRule, chain, get_current_context, task
 from dags.common.assets import DECISIONS_MART, MEANING, REPORT
 from dags.common.build import build_and_publish
 from dags.common.interval import as_of_on
+from dags.common.knowledge import knowledge_tasks
 from dags.common.operator import end_with, judge_tasks
 from dags.common.policy import AS_OF_PARAMS, SETTINGS, WRITER_POOL, pipeline_dag
 from huiyin.interval import Interval
@@ -113,13 +115,14 @@ def report() -> str:
 with pipeline_dag("improvement_loop", schedule=MEANING, doc=__doc__, tags=["improvement"], params=AS_OF_PARAMS) as dag:
     written: Any = contacts()
     explained: Any = explain(written)
+    gaps = knowledge_tasks()
     chain(
         plan_people(),
         judge(),
         load_decisions(),
-        written,
-        explained,
-        load_insights(explained),
+        [written, gaps[0]],
+        [explained, gaps[1]],
+        [load_insights(explained), gaps[2]],
         build_and_publish(DECISIONS_MART, "decisions"),
         report(),
     )

@@ -134,6 +134,38 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
         ),
         ("customer_ref",),
     ),
+    "knowledge_gaps": (
+        pa.schema(
+            [
+                pa.field("gap_id", pa.int64(), nullable=False),
+                pa.field("question", pa.string()),
+                pa.field("variants", pa.string()),
+                pa.field("answer", pa.string()),
+                pa.field("answer_voice_id", pa.string()),
+                pa.field("held_count", pa.int64()),
+                pa.field("support_count", pa.int64()),
+                pa.field("article_source", pa.string()),
+                pa.field("article_id", pa.string()),
+                pa.field("article_title", pa.string()),
+                pa.field("article_url", pa.string()),
+                pa.field("article_likeness", pa.float64()),
+                pa.field("draft", pa.string()),
+                pa.field("first_seen_on", pa.date32(), nullable=False),
+                pa.field("is_active", pa.bool_(), nullable=False),
+                pa.field("computed_on", pa.date32(), nullable=False),
+            ]
+        ),
+        ("gap_id",),
+    ),
+    "knowledge_questions": (
+        pa.schema(
+            [
+                pa.field("voice_id", pa.string(), nullable=False),
+                pa.field("gap_id", pa.int64(), nullable=False),
+            ]
+        ),
+        ("voice_id",),
+    ),
 }
 ROW_HASH = "_row_hash"
 # A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
@@ -238,9 +270,28 @@ def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
             # Whom else the list holds is ranked anew at the next run.
             gone += int(warehouse.rows("SELECT count(*) AS n FROM nlp.customer_insights")[0]["n"])
             warehouse.execute("DELETE FROM nlp.customer_insights")
+            gone += _forget_questions(warehouse, keys)
     if settings.handover_dir.exists():
         shutil.rmtree(settings.handover_dir)
     return int(gone)
+
+
+# What a gap quotes from its tickets.
+_QUOTED = ("question", "variants", "answer", "answer_voice_id", "draft")
+
+
+def _forget_questions(warehouse: Warehouse, voices: pa.Table) -> int:
+    """Take voices out of the knowledge gaps; a gap that they are of keeps its number and waits for new words.
+
+    All that a gap quotes stands in its tickets, so no other gap holds anything of them.
+    """
+    asked = warehouse.select_matching("nlp", "knowledge_questions", voices)
+    gaps = sorted({str(gap) for gap in asked.column("gap_id").to_pylist()})
+    if gaps:
+        emptied = ", ".join(f"{name} = NULL" for name in _QUOTED)
+        warehouse.execute(f"UPDATE nlp.knowledge_gaps SET {emptied} WHERE gap_id IN ({', '.join(gaps)})")
+    warehouse.delete_matching("nlp", "knowledge_questions", voices)
+    return int(asked.num_rows)
 
 
 def _export(settings: Settings, query: str, folder: Path, stem: str) -> list[Path]:

@@ -36,6 +36,7 @@ PUBLIC_MARTS = (
     "fct_voice_opinions",
     "fct_topic_daily",
     "agg_drivers",
+    "agg_knowledge_gaps",
     "fct_customer_risk",
     "fct_alerts",
     "fct_cards",

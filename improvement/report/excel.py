@@ -1,4 +1,4 @@
-"""The evaluation template's three tables as an Excel workbook, numbers as numbers."""
+"""The evaluation template's three tables and the knowledge gaps as an Excel workbook, numbers as numbers."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def workbook_bytes(context: Context) -> bytes:
     _sheet(book, text["sheet_summary"], _summary_columns(context), summary, missed=4)
     _sheet(book, text["sheet_problem"], _problem_columns(context), rows.problem_response)
     _sheet(book, text["sheet_actions"], _action_columns(context), rows.actions)
+    _sheet(book, text["sheet_knowledge"], _knowledge_columns(context), rows.knowledge_gaps)
     content = BytesIO()
     book.save(content)
     return content.getvalue()
@@ -126,6 +127,24 @@ def _action_columns(context: Context) -> list[Column]:
         Column(text["effect"], lambda row: effect_words(context, row), width=56),
         Column(text["effect_basis"], lambda row: effect_windows(context, row), width=60),
         Column(text["note"], _field("note"), width=30),
+    ]
+
+
+def _knowledge_columns(context: Context) -> list[Column]:
+    text = context.text
+    return [
+        Column(text["knowledge_question"], _field("question"), width=36),
+        Column(text["knowledge_state"], lambda row: context.name("gap_state", row["state"]), width=18),
+        Column(text["knowledge_tickets"], _field("ticket_count"), COUNT, 10),
+        Column(text["previous"], _field("previous_ticket_count"), COUNT, 10),
+        Column(text["topic_change"], _field("change_ratio"), SIGNED_PERCENT, 10),
+        Column(text["knowledge_hours"], lambda row: row["agent_minutes"] / 60, DECIMAL, 10),
+        Column(text["knowledge_share"], _field("agent_time_share"), PERCENT, 10),
+        Column(text["knowledge_answer"], _field("answer"), width=50),
+        Column(text["knowledge_answer_ticket"], _field("answer_ticket_key"), width=24),
+        Column(text["knowledge_article"], _field("article_title"), width=30),
+        Column(text["knowledge_article_id"], _field("article_id"), width=12),
+        Column(text["knowledge_draft"], _field("draft"), width=60),
     ]
 
 

@@ -37,6 +37,7 @@ class MartRows:
     opinions: list[Row]
     drivers: list[Row]
     customers_at_risk: list[Row]
+    knowledge_gaps: list[Row]
     problem_response: list[Row]
     reconciliation: list[Row]
     extent: Row
@@ -147,6 +148,10 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
         customers_at_risk=mart.rows(
             f"select * from mart.fct_customer_risk where risk is not null and computed_on <= {as_of}"
             " order by priority desc, customer_ref limit 10"
+        ),
+        knowledge_gaps=mart.rows(
+            f"select * from mart.agg_knowledge_gaps where computed_on <= {as_of} and ticket_count > 0"
+            " order by agent_minutes desc, ticket_count desc, gap_id"
         ),
         problem_response=mart.rows(
             "select * from mart.agg_problem_response where period_start_on ="

@@ -20,6 +20,7 @@ from improvement.report.sections.context import Context
 from improvement.report.sections.drivers import drivers
 from improvement.report.sections.headline import headline
 from improvement.report.sections.indicators import indicators
+from improvement.report.sections.knowledge import knowledge
 from improvement.report.sections.opinions import opinions
 from improvement.report.sections.quality import quality
 from improvement.report.sections.tables import tables
@@ -27,7 +28,7 @@ from improvement.report.sections.topics import topics
 from improvement.report.sections.trends import charts, heat_map
 
 _HERE = Path(__file__).parent
-_SECTIONS = ("headline", "indicators", "cards", "alerts", "topics", "tables", "trends", "quality")
+_SECTIONS = ("headline", "indicators", "cards", "alerts", "topics", "knowledge", "tables", "trends", "quality")
 
 
 def render_page(context: Context, *, workbook: str, zone: str) -> str:
@@ -74,6 +75,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         topics=topics(context),
         opinions=opinions(context),
         drivers=drivers(context),
+        knowledge=knowledge(context),
         tables=tables(context),
         charts=drawn,
         chart_titles=_chart_titles(context, text),

@@ -28,9 +28,10 @@ ALIKE_ANSWERS_FROM = 0.6
 _SHORTEST_ANSWER = 8
 _VARIANTS = 5
 _COMPARED_ANSWERS = 500
-# Who speaks: 我是客服小王, 工号 1024 为您服务. An entry of a knowledge base names no agent.
+# Who speaks or will: 我是客服小王, 工号 1024 为您服务, 小李会联系您. An entry of a knowledge base names no agent.
 _AGENT = re.compile(
-    r"工号|我(?:是|叫|姓).{0,8}(?:客服|专员|顾问|主管|师傅|小[\u4e00-\u9fff]|[\u4e00-\u9fff]$)|客服[\d一-龥]{1,4}为您"
+    r"工号|我(?:是|叫|姓).{0,8}(?:客服|专员|顾问|主管|师傅|小[\u4e00-\u9fff])|客服[\d\u4e00-\u9fff]{1,4}为您"
+    r"|(?:小(?![时程票心区家件型])|老)[\u4e00-\u9fff](?:会|将|来|给您|联系|回电|跟进|为您)"
 )
 _POLITE = re.compile(
     r"^(?:亲[,~ ]?)?(?:您好|你好|尊敬的|亲爱的|很高兴为您|感谢您的|请问还有|祝您|请稍等|稍等|好的|不客气"

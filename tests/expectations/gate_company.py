@@ -120,6 +120,7 @@ def company() -> Rows:
             for i in range(5)
         ],
         "feedback": feedback,
+        "articles": [{"article_id": f"KB-{i}", "title": "滤芯怎么换", "body": "先关闭进水阀"} for i in range(5)],
         "alerts": [
             {
                 "alert_id": "A1",

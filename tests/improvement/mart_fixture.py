@@ -46,6 +46,9 @@ MARTS: dict[str, str] = {
     " occurred_at:t occurred_on:d",
     "agg_drivers": "target driver_kind driver_column driver affected_count:i affected_share:f effect:f effect_low:f"
     " effect_high:f gain:f gain_low:f gain_high:f is_harmful:b is_certain:b sentence_zh computed_on:d",
+    "agg_knowledge_gaps": "gap_id:i question state first_seen_on:d ticket_count:i previous_ticket_count:i"
+    " change_ratio:f agent_minutes:f agent_time_share:f held_count:i support_count:i answer answer_ticket_key"
+    " article_id article_title article_url draft computed_on:d",
     "fct_customer_risk": "customer_ref segment_zh risk:f risk_method priority:f reasons_zh customer_tier"
     " annual_revenue:f computed_on:d",
     "fct_topic_daily": "date_day:d topic_id:i voice_count:i ticket_count:i negative_count:i customer_count:i"
@@ -234,6 +237,16 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
             '「物流延误」比谈其他问题的满意度低 0.80 分', DATE '2025-12-28'),
         ('csat', 'topic', 'topic_label', '使用咨询', 200, 0.2, 0.3, 0.1, 0.5, -0.03, -0.05, -0.01, false, true,
             '「使用咨询」高', DATE '2025-12-28')
+    """)
+    c.execute("""
+        INSERT INTO mart.agg_knowledge_gaps VALUES
+        (7, '滤芯大概多久换一次', 'missing', DATE '2025-11-16', 84, 60, 0.4, 540, 0.031, 40, 22,
+            '一般6到12个月更换，以提示灯为准', 'desk:T3', NULL, NULL, NULL, '问:滤芯大概多久换一次', DATE '2025-12-28'),
+        (9, '电子发票怎么开', 'not_found', DATE '2025-12-14', 30, 0, NULL, 90, 0.005, 0, 0,
+            NULL, NULL, 'KB-12', '如何开具电子发票', 'https://kb.example.com/12', '问:电子发票怎么开',
+            DATE '2025-12-28'),
+        (4, '保修几年', 'unanswered', DATE '2025-12-14', 0, 5, -1, 0, 0, 0, 0,
+            NULL, NULL, NULL, NULL, NULL, '问:保修几年', DATE '2025-12-28')
     """)
     c.execute("""
         INSERT INTO mart.fct_customer_risk

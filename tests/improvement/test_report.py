@@ -183,7 +183,7 @@ def _sheets(file: Path) -> dict[str, list[tuple]]:
 def test_the_workbook_holds_the_three_template_tables_with_the_marts_numbers(settings: Settings) -> None:
     publish_mart(settings.published_file)
     sheets = _sheets(write_report(settings, AS_OF).with_suffix(".xlsx"))
-    assert list(sheets) == ["指标汇总", "问题类型×响应", "改进措施跟踪"]
+    assert list(sheets) == ["指标汇总", "问题类型×响应", "改进措施跟踪", "知识缺口"]
     with duckdb.connect(str(settings.published_file), read_only=True) as connection:
         summary = dict(
             connection.execute(
@@ -205,6 +205,9 @@ def test_the_workbook_holds_the_three_template_tables_with_the_marts_numbers(set
     effects = {row[0]: row[header.index("效果")] for row in lines}
     assert effects["回退登录组件,发布修复版"] == "有效：工单量较基线 −48%（95% 区间 −62% 至 −29%）"
     assert effects["启用备用承运商并每日通报积压"] == "尚不能判断，预计 2026年1月18日 可知"
+    header, *lines = sheets["知识缺口"]
+    gaps = [(row[0], row[1], row[header.index("四周工单")], row[header.index("客服小时")]) for row in lines]
+    assert gaps == [("滤芯大概多久换一次", "缺少条目", 84, 9), ("电子发票怎么开", "已有条目但找不到", 30, 1.5)]
 
 
 def test_a_text_that_looks_like_a_formula_stays_a_text_in_the_workbook(settings: Settings) -> None:

@@ -186,6 +186,13 @@ def test_the_numbers_shown_are_those_of_the_tickets_themselves(settings: Setting
     assert "比谈其他问题的满意度低 0.80 分" in driver.first.inner_text()
     assert driver.all_inner_texts()[2:] == ["25.0%", "−0.80 (−0.95…−0.65)", "+0.10 (+0.08…+0.12)"]
     assert page.locator("[data-customer] td").all_inner_texts()[-3:] == ["—", "反复来电", "反复联系 3 次"]
+    gaps = page.locator("[data-gap]")
+    assert [gap.get_attribute("data-gap") for gap in gaps.all()] == ["7", "9"]
+    cells = page.locator("[data-gap='7'] td").all_inner_texts()
+    assert cells[1:5] == ["84", "+40%", "9", "3.1%"]
+    assert cells[5].startswith("一般6到12个月更换，以提示灯为准") and "工单 desk:T3；40 个" in cells[5]
+    assert page.locator("[data-gap='9'] a").get_attribute("href") == "https://kb.example.com/12"
+    assert "已有条目但找不到" in gaps.nth(1).inner_text()
     received = facts("SELECT sum(ticket_count)::INTEGER FROM mart.agg_ticket_reconciliation")[0]
     assert page.locator("#quality ~ .scroll tbody td").nth(1).inner_text() == f"{received:,}"
 

@@ -425,7 +425,30 @@ def meaning(voices: Iterable[str]) -> Rows:
         {"customer_ref": "c1", "segment_id": 0, "segment_zh": "全部", "risk": 0.7, "risk_method": "score",
          "priority": 0.9, "reasons_zh": "反复联系", "contact_count": 3, "main_topic": "退款", "computed_on": day},
     ]  # fmt: skip
+    rows["knowledge_gaps"], rows["knowledge_questions"] = _knowledge(
+        [voice for number, voice in enumerate(sorted(voices)) if number % 7]
+    )
     return rows
+
+
+def _knowledge(voices: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Three gaps that are asked, one of them with an article, one without an answer, and one that is asked no more."""
+    day = date(2024, 6, 20)
+    asking = [voice for voice in voices if voice.startswith("ticket:")]
+    found: dict[str, Any] = {"first_seen_on": day - timedelta(days=7), "computed_on": day, "is_active": True}
+    held = {
+        "held_count": 2,
+        "support_count": 1,
+        "answer": "在App里申请",
+        "answer_voice_id": asking[0] if asking else "ticket:x",
+    }
+    gaps = [
+        found | held | {"gap_id": 1, "question": "怎么开发票", "draft": "问:怎么开发票"},
+        found | held | {"gap_id": 2, "question": "滤芯怎么换", "article_source": "kb", "article_id": "KB-1"},
+        found | {"gap_id": 3, "question": "保修几年", "held_count": 0, "support_count": 0},
+        found | {"gap_id": 4, "is_active": False},
+    ]
+    return gaps, [{"voice_id": voice, "gap_id": number % 4 + 1} for number, voice in enumerate(asking)]
 
 
 def demand() -> Rows:

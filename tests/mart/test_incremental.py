@@ -205,7 +205,8 @@ class Growing:
             for voice in again
         ]  # fmt: skip
         if self.day:
-            rows["topics"] = rows["drivers"] = rows["customer_insights"] = []
+            for name in ("topics", "drivers", "customer_insights", "knowledge_gaps"):
+                rows[name] = []
         company.load(self.settings, rows)
 
 

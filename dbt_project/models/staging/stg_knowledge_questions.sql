@@ -1,0 +1,4 @@
+select
+    voice_id,
+    gap_id
+from {{ source("nlp", "knowledge_questions") }}
