@@ -169,7 +169,10 @@ def _fingerprint(warehouse: Warehouse, table: str) -> tuple[int, int]:
 def _comments(warehouse: Warehouse) -> list[str]:
     """Statements that repeat the descriptions of tables and columns in the published file."""
     own = "database_name = current_database() AND schema_name = 'mart' AND comment IS NOT NULL"
-    tables = warehouse.rows(f"SELECT table_name, comment FROM duckdb_tables() WHERE {own}")
+    tables = warehouse.rows(
+        f"SELECT table_name, comment FROM duckdb_tables() WHERE {own}"
+        f" UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE {own}"
+    )
     columns = warehouse.rows(f"SELECT table_name, column_name, comment FROM duckdb_columns() WHERE {own}")
     return [
         f"COMMENT ON TABLE published.mart.{row['table_name']} IS {_literal(row['comment'])}"

@@ -51,3 +51,29 @@
 {% macro duckdb__bytewise(text) -%} {{ text }} {%- endmacro %}
 
 {% macro postgres__bytewise(text) -%} {{ text }} collate "C" {%- endmacro %}
+
+{% macro first_of(value, by, where=none) -%}
+    {#- An aggregate: the value, NULL or not, of the row that comes first by `by`, of those that meet `where`. -#}
+    {{ return(adapter.dispatch("first_of", "huiyin")(value, by, where)) }}
+{%- endmacro %}
+
+{% macro duckdb__first_of(value, by, where) -%}
+    arg_min_null({{ value }}, {{ by }}) {%- if where %} filter (where {{ where }}){% endif %}
+{%- endmacro %}
+
+{% macro postgres__first_of(value, by, where) -%}
+    (array_agg({{ value }} order by {{ by }}) {%- if where %} filter (where {{ where }}){% endif %})[1]
+{%- endmacro %}
+
+{% macro last_of(value, by, where=none) -%}
+    {#- An aggregate: the value, NULL or not, of the row that comes last by `by`, of those that meet `where`. -#}
+    {{ return(adapter.dispatch("last_of", "huiyin")(value, by, where)) }}
+{%- endmacro %}
+
+{% macro duckdb__last_of(value, by, where) -%}
+    arg_max_null({{ value }}, {{ by }}) {%- if where %} filter (where {{ where }}){% endif %}
+{%- endmacro %}
+
+{% macro postgres__last_of(value, by, where) -%}
+    (array_agg({{ value }} order by {{ by }} desc) {%- if where %} filter (where {{ where }}){% endif %})[1]
+{%- endmacro %}

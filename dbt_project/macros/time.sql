@@ -37,6 +37,23 @@
     and {{ segment }}.segment_end_at > {{ instant }}
 {%- endmacro %}
 
+{% macro ticket_clock(instant, spans) -%}
+    {#- Business seconds of a ticket until an instant: of `spans` and `segments` as join_ticket_clock() joins them. -#}
+    {{ spans }}.business_seconds_before + {{ business_clock("date_trunc('second', " ~ instant ~ ")", spans ~ "_segments") }}
+    - {{ spans }}.clock_from
+{%- endmacro %}
+
+{% macro join_ticket_clock(ticket_key, instant, spans) -%}
+    {#- The hours that applied to a ticket at an instant, not joined where it lies before the ticket. -#}
+    left join {{ ref("int_ticket_schedules") }} as {{ spans }}
+        on {{ ticket_key }} = {{ spans }}.ticket_key
+        and date_trunc('second', {{ instant }}) >= {{ spans }}.from_at
+        and ({{ spans }}.to_at is null or date_trunc('second', {{ instant }}) < {{ spans }}.to_at)
+        and {{ only_touched(spans ~ ".ticket_key") }}
+    left join {{ ref("int_service_segments") }} as {{ spans }}_segments
+        on {{ in_segment("date_trunc('second', " ~ instant ~ ")", spans ~ ".schedule_id", spans ~ "_segments") }}
+{%- endmacro %}
+
 {% macro stops(status, pauses_on) -%}
     {#- Whether a status is one of those that stop a clock, joined by '|'. A closed ticket is a solved one. -#}
     strpos(

@@ -197,9 +197,9 @@ def test_every_ticket_that_has_a_policy_has_its_clocks(built: Built) -> None:
 
 
 def test_a_ticket_has_as_many_instants_as_things_happened_however_old_it_is(built: Built) -> None:
-    clock = built.frame("intermediate.int_ticket_clock").groupby("ticket_key").size()
+    clock = built.frame("intermediate.int_ticket_conversation").groupby("ticket_key").size()
     assert clock["desk:solved in 2021, never closed"] == 3, "creation, answer, solution"
-    assert clock["desk:three working years"] == 3, "creation, answer, now"
+    assert clock["desk:three working years"] == 2, "creation, answer"
 
 
 def test_a_paused_clock_predicts_no_breach_and_goes_on_where_it_stopped(tmp_path: Path) -> None:

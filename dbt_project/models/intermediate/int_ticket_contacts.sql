@@ -35,22 +35,34 @@ first_acts as (
     group by tickets.ticket_key
 ),
 
+changes as (
+    select
+        ticket_key,
+        event_at,
+        field,
+        new_value,
+        actor_ref,
+        actor_role,
+        coalesce(lag(new_value) over (partition by ticket_key, field order by event_sequence), old_value)
+            as previous_value
+    from {{ ref("int_ticket_events") }}
+    where field in ('team', 'assignee') and {{ only_touched() }}
+),
+
 moves as (
     select
-        events.ticket_key,
-        events.event_at > first_acts.taken_at as is_after_the_first_act,
-        events.actor_role = 'agent' as is_by_agent,
-        events.previous_value <> events.new_value as is_change,
+        changes.ticket_key,
+        changes.event_at > first_acts.taken_at as is_after_the_first_act,
+        changes.actor_role = 'agent' as is_by_agent,
+        changes.previous_value <> changes.new_value as is_change,
         -- Who takes a ticket for himself takes it: his team comes with him.
-        bool_or(events.field = 'assignee' and events.new_value = events.actor_ref) over (
-            partition by events.ticket_key, events.event_at
+        bool_or(changes.field = 'assignee' and changes.new_value = changes.actor_ref) over (
+            partition by changes.ticket_key, changes.event_at
         ) as is_taken_by_actor
-    from {{ ref("int_ticket_events") }} as events
-    inner join first_acts on events.ticket_key = first_acts.ticket_key and events.event_at >= first_acts.taken_at
-    inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
-    where events.field in ('team', 'assignee')
-        and {{ only_touched("events.ticket_key") }}
-        and (status.first_resolved_at is null or events.event_at <= status.first_resolved_at)
+    from changes
+    inner join first_acts on changes.ticket_key = first_acts.ticket_key and changes.event_at >= first_acts.taken_at
+    inner join {{ ref("int_ticket_status") }} as status on changes.ticket_key = status.ticket_key
+    where status.first_resolved_at is null or changes.event_at <= status.first_resolved_at
 ),
 
 passed_on as (

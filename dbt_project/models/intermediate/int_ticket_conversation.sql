@@ -47,55 +47,68 @@ with points as (
     group by responses.ticket_key, responses.first_response_at
     union all
     select
-        events.ticket_key,
-        greatest(events.event_at, tickets.created_at),
-        case when events.new_value in ('solved', 'closed') then 'solved' else 'reopened' end,
+        changes.ticket_key,
+        greatest(changes.event_at, tickets.created_at),
+        case when changes.status in ('solved', 'closed') then 'solved' else 'reopened' end,
         3,
-        events.event_sequence,
-        events.actor_ref,
+        changes.event_sequence,
+        changes.actor_ref,
         null
-    from {{ ref("int_ticket_events") }} as events
-    inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
-    inner join {{ ref("int_ticket_status") }} as status on events.ticket_key = status.ticket_key
-    where events.field = 'status'
-        and {{ only_touched("events.ticket_key") }}
+    from {{ ref("int_ticket_status_changes") }} as changes
+    inner join {{ ref("stg_tickets") }} as tickets on changes.ticket_key = tickets.ticket_key
+    inner join {{ ref("int_ticket_status") }} as status on changes.ticket_key = status.ticket_key
+    where {{ only_touched("changes.ticket_key") }}
         and (
-            (events.new_value in ('solved', 'closed'))
-            <> (coalesce(events.previous_value, 'new') in ('solved', 'closed'))
+            (changes.status in ('solved', 'closed')) <> (changes.previous_status in ('solved', 'closed'))
             -- A log that begins after the solution.
-            or (events.new_value in ('solved', 'closed') and events.event_at = status.first_resolved_at)
+            or (changes.status in ('solved', 'closed') and changes.event_at = status.first_resolved_at)
+        )
+),
+
+ordered as (
+    select
+        ticket_key,
+        cast(row_number() over in_ticket as integer) as point_number,
+        point_at,
+        kind,
+        author_ref,
+        cast(count(*) filter (where kind in ('agent', 'solved')) over in_ticket as integer) as wait_number,
+        -- The last change so far decides; its sequence only grows.
+        coalesce(
+            max(
+                case kind when 'solved' then event_sequence * 2 + 1 when 'reopened' then event_sequence * 2 end
+            ) over in_ticket % 2 = 1,
+            false
+        ) as is_solved,
+        case
+            when kind in ('created', 'customer', 'agent', 'bot')
+                then
+                    {{ seconds_between(
+                        "max(case when kind in ('created', 'customer', 'agent', 'bot') then point_at end) over before_it",
+                        "point_at"
+                    ) }}
+        end as seconds_since_previous_message
+    from points
+    window
+        in_ticket as (
+            partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
+            rows between unbounded preceding and current row
+        ),
+        before_it as (
+            partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
+            rows between unbounded preceding and 1 preceding
         )
 )
 
 select
-    ticket_key,
-    cast(row_number() over in_ticket as integer) as point_number,
-    point_at,
-    kind,
-    author_ref,
-    cast(count(*) filter (where kind in ('agent', 'solved')) over in_ticket as integer) as wait_number,
-    -- The last change so far decides; its sequence only grows.
-    coalesce(
-        max(
-            case kind when 'solved' then event_sequence * 2 + 1 when 'reopened' then event_sequence * 2 end
-        ) over in_ticket % 2 = 1,
-        false
-    ) as is_solved,
-    case
-        when kind in ('created', 'customer', 'agent', 'bot')
-            then
-                {{ seconds_between(
-                    "max(case when kind in ('created', 'customer', 'agent', 'bot') then point_at end) over before_it",
-                    "point_at"
-                ) }}
-    end as seconds_since_previous_message
-from points
-window
-    in_ticket as (
-        partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
-        rows between unbounded preceding and current row
-    ),
-    before_it as (
-        partition by ticket_key order by point_at, place, event_sequence, {{ bytewise("message_id") }}
-        rows between unbounded preceding and 1 preceding
-    )
+    ordered.ticket_key,
+    ordered.point_number,
+    ordered.point_at,
+    ordered.kind,
+    ordered.author_ref,
+    ordered.wait_number,
+    ordered.is_solved,
+    ordered.seconds_since_previous_message,
+    {{ ticket_clock("ordered.point_at", "hours") }} as business_seconds
+from ordered
+{{ join_ticket_clock("ordered.ticket_key", "ordered.point_at", "hours") }}

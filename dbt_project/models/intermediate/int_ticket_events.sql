@@ -1,5 +1,5 @@
 {{ per_ticket() }}
--- Events in order, each with what the field held before: by the event before it, else as the source says.
+-- Events in order.
 select
     events.ticket_key,
     events.source,
@@ -12,13 +12,8 @@ select
     events.actor_ref,
     events.actor_role,
     cast(row_number() over in_ticket as integer) as event_sequence,
-    {{ seconds_between("lag(events.event_at) over in_ticket", "events.event_at") }} as seconds_since_previous,
-    coalesce(lag(events.new_value) over in_field, events.old_value) as previous_value
+    {{ seconds_between("lag(events.event_at) over in_ticket", "events.event_at") }} as seconds_since_previous
 from {{ ref("stg_ticket_events") }} as events
 inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
 where {{ only_touched("events.ticket_key") }}
-window
-    in_ticket as (partition by events.ticket_key order by events.event_at, {{ bytewise("events.event_id") }}),
-    in_field as (
-        partition by events.ticket_key, events.field order by events.event_at, {{ bytewise("events.event_id") }}
-    )
+window in_ticket as (partition by events.ticket_key order by events.event_at, {{ bytewise("events.event_id") }})

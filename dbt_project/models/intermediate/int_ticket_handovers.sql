@@ -9,57 +9,35 @@ with changes as (
         event_at,
         field,
         new_value,
-        previous_value,
         actor_ref,
         actor_role,
-        count(new_value) over in_field as known_count,
-        first_value(old_value) over in_field as first_old_value
+        lag(event_at) over in_field as previous_at,
+        -- Who had it last, whether or not it lay with nobody in between: what A puts back into the queue and B takes is
+        -- handed over from A to B. The number before a name makes the latest the greatest.
+        coalesce(
+            lag(new_value) over in_field,
+            old_value,
+            substr(
+                max(lpad(cast(event_sequence as text), 9, '0') || new_value) over (
+                    partition by ticket_key, field order by event_sequence
+                    rows between unbounded preceding and 1 preceding
+                ),
+                10
+            ),
+            first_value(old_value) over in_field
+        ) as previous_value
     from {{ ref("int_ticket_events") }}
     where field in ('team', 'assignee') and {{ only_touched() }}
     window in_field as (partition by ticket_key, field order by event_sequence)
 ),
 
--- Who had it last, whether or not it lay with nobody in between: what A puts back into the queue and B takes is handed
--- over from A to B.
-known as (
-    select
-        *,
-        case
-            when known_count = 0 then first_old_value
-            else max(new_value) over (partition by ticket_key, field, known_count)
-        end as known_value
-    from changes
-),
-
-held as (
-    select
-        ticket_key,
-        event_sequence,
-        event_at,
-        field,
-        new_value,
-        actor_ref,
-        actor_role,
-        coalesce(
-            previous_value, lag(known_value) over (partition by ticket_key, field order by event_sequence)
-        ) as previous_value
-    from known
-),
-
-counted as (
-    select
-        *,
-        -- Changes that share an instant count together: the order inside one step is an accident.
-        count(*) filter (where field = 'team' and previous_value <> new_value) over (
-            partition by ticket_key order by event_at
-        ) as team_changes
-    from held
-),
-
+-- Changes that share an instant count together: the order inside one step is an accident.
 numbered as (
     select
         *,
-        lag(team_changes) over (partition by ticket_key, field order by event_sequence) as team_changes_before,
+        max(case when field = 'team' and previous_value <> new_value then event_at end) over (
+            partition by ticket_key order by event_at groups between unbounded preceding and current row
+        ) as team_changed_at,
         max(case when field = 'team' and new_value is not null then event_sequence end) over (
             partition by ticket_key order by event_at groups between unbounded preceding and current row
         ) as team_sequence,
@@ -69,7 +47,8 @@ numbered as (
         min(case when field = 'assignee' and new_value is not null then event_sequence end) over (
             partition by ticket_key order by event_at groups between current row and unbounded following
         ) as taker_sequence
-    from counted
+    from changes
+    where ticket_key in (select moved.ticket_key from changes as moved where moved.previous_value <> moved.new_value)
 ),
 
 moves as (
@@ -79,7 +58,8 @@ moves as (
         lead(event_at) over in_ticket as next_at,
         lead(event_sequence) over in_ticket as next_sequence
     from numbered
-    where previous_value <> new_value and (field = 'team' or team_changes = coalesce(team_changes_before, 0))
+    where previous_value <> new_value
+        and (field = 'team' or team_changed_at is null or coalesce(team_changed_at <= previous_at, false))
     window in_ticket as (partition by ticket_key order by event_sequence)
 ),
 
@@ -100,11 +80,11 @@ named as (
         case when moves.field = 'team' then moves.new_value else teams.new_value end as to_team,
         case when moves.actor_role = 'agent' then moves.actor_ref end as actor_ref
     from moves
-    left join {{ ref("int_ticket_events") }} as givers
+    left join changes as givers
         on moves.ticket_key = givers.ticket_key and moves.giver_sequence = givers.event_sequence
-    left join {{ ref("int_ticket_events") }} as takers
+    left join changes as takers
         on moves.ticket_key = takers.ticket_key and moves.taker_sequence = takers.event_sequence
-    left join {{ ref("int_ticket_events") }} as teams
+    left join changes as teams
         on moves.ticket_key = teams.ticket_key and moves.team_sequence = teams.event_sequence
 ),
 
@@ -122,11 +102,10 @@ events as (
                 and events.field = 'status'
                 and events.new_value in ('solved', 'closed')
         ) as done_at,
-        (array_agg(events.new_value order by events.event_sequence desc) filter (
-            where events.event_sequence < named.event_sequence
-                and events.field = 'status'
-                and events.new_value is not null
-        ))[1] as status
+        {{ last_of(
+            "events.new_value", "events.event_sequence",
+            "events.event_sequence < named.event_sequence and events.field = 'status' and events.new_value is not null",
+        ) }} as status
     from named
     inner join {{ ref("int_ticket_events") }} as events on named.ticket_key = events.ticket_key
     where {{ only_touched("events.ticket_key") }}

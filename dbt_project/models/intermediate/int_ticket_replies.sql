@@ -7,11 +7,17 @@ with waits as (
         ticket_key,
         wait_number,
         bool_or(kind = 'created') as is_first_response,
-        min(point_at) filter (where kind in ('created', 'customer') and not is_solved) as asked_at,
-        min(point_at) filter (where kind in ('created', 'customer') and is_solved) as asked_when_solved_at,
-        min(point_at) filter (where kind = 'reopened') as reopened_at,
+        -- The business clock only grows, as the instants do: each minimum is the reading at its instant.
+        {%- for name, condition in {
+            "asked": "kind in ('created', 'customer') and not is_solved",
+            "asked_when_solved": "kind in ('created', 'customer') and is_solved",
+            "reopened": "kind = 'reopened'",
+            "opened": "kind in ('agent', 'solved')",
+        }.items() %}
+        min(point_at) filter (where {{ condition }}) as {{ name }}_at,
+        min(business_seconds) filter (where {{ condition }}) as {{ name }}_clock,
+        {%- endfor %}
         -- The answer or solution that ended the wait before: of each number there is one.
-        min(point_at) filter (where kind in ('agent', 'solved')) as opened_at,
         min(kind) filter (where kind in ('agent', 'solved')) as opened_by,
         min(author_ref) filter (where kind = 'agent') as agent_ref
     from {{ ref("int_ticket_conversation") }}
@@ -19,25 +25,34 @@ with waits as (
     group by ticket_key, wait_number
 ),
 
+begun as (
+    select
+        *,
+        asked_when_solved_at is not null and reopened_at is not null as is_from_reopening
+    from waits
+),
+
 ended as (
     select
         ticket_key,
         wait_number,
         is_first_response,
-        case
-            when asked_when_solved_at is not null and reopened_at is not null then reopened_at
-            else asked_at
-        end as waiting_since_at,
+        case when is_from_reopening then reopened_at else asked_at end as waiting_since_at,
+        case when is_from_reopening then reopened_clock else asked_clock end as business_from,
         lead(opened_at) over in_order as ended_at,
+        lead(opened_clock) over in_order as business_to,
         lead(opened_by) over in_order as ended_by,
-        lead(agent_ref) over in_order as agent_ref
-    from waits
+        lead(agent_ref) over in_order as agent_ref,
+        count(*) filter (where is_from_reopening or asked_at is not null) over (
+            partition by ticket_key order by wait_number rows between unbounded preceding and current row
+        ) as reply_sequence
+    from begun
     window in_order as (partition by ticket_key order by wait_number)
 )
 
 select
     ended.ticket_key,
-    cast(row_number() over (partition by ended.ticket_key order by ended.wait_number) as integer) as reply_sequence,
+    cast(ended.reply_sequence as integer) as reply_sequence,
     ended.is_first_response,
     ended.waiting_since_at,
     ended.ended_at,
@@ -45,16 +60,16 @@ select
     ended.agent_ref,
     -- Still waiting: until now.
     {{ seconds_between("ended.waiting_since_at", "coalesce(ended.ended_at, as_of.as_of_at)") }} as waited_seconds,
-    starts.business_seconds as business_from,
+    ended.business_from,
     -- 'Now' lies before the wait where it was set back.
-    greatest(starts.business_seconds, coalesce(ends.business_seconds, starts.business_seconds)) as business_to
+    greatest(
+        ended.business_from,
+        coalesce(
+            case when ended.ended_at is null then milestones.now_business_seconds else ended.business_to end,
+            ended.business_from
+        )
+    ) as business_to
 from ended
 cross join {{ ref("int_as_of") }} as as_of
-inner join {{ ref("int_ticket_clock") }} as starts
-    on ended.ticket_key = starts.ticket_key and date_trunc('second', ended.waiting_since_at) = starts.clock_at
-    and {{ only_touched("starts.ticket_key") }}
-left join {{ ref("int_ticket_clock") }} as ends
-    on ended.ticket_key = ends.ticket_key
-    and date_trunc('second', coalesce(ended.ended_at, as_of.as_of_at)) = ends.clock_at
-    and {{ only_touched("ends.ticket_key") }}
+left join {{ ref("int_ticket_milestones") }} as milestones on ended.ticket_key = milestones.ticket_key
 where ended.waiting_since_at is not null

@@ -6,17 +6,17 @@ with changes as (
         ticket_key,
         event_at,
         event_sequence,
-        new_value as status,
-        new_value in ('solved', 'closed') as is_done,
-        coalesce(previous_value, 'new') in ('solved', 'closed') as was_done
-    from {{ ref("int_ticket_events") }}
-    where field = 'status' and new_value is not null and {{ only_touched() }}
+        status,
+        status in ('solved', 'closed') as is_done,
+        previous_status in ('solved', 'closed') as was_done
+    from {{ ref("int_ticket_status_changes") }}
+    where status is not null and {{ only_touched() }}
 ),
 
 summed as (
     select
         ticket_key,
-        (array_agg(status order by event_sequence desc))[1] as status,
+        {{ last_of("status", "event_sequence") }} as status,
         -- A log that begins after the solution knows of it by its first event.
         coalesce(min(event_at) filter (where is_done and not was_done), min(event_at) filter (where is_done))
             as first_resolved_at,

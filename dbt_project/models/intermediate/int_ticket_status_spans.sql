@@ -3,20 +3,20 @@
 -- What a source dates before the creation holds from the creation on.
 with changes as (
     select
-        events.ticket_key,
-        events.new_value as status,
-        coalesce(events.previous_value, 'new') as previous_status,
-        date_trunc('second', greatest(events.event_at, tickets.created_at)) as from_at,
-        events.event_sequence
-    from {{ ref("int_ticket_events") }} as events
-    inner join {{ ref("stg_tickets") }} as tickets on events.ticket_key = tickets.ticket_key
-    where events.field = 'status' and events.new_value is not null and {{ only_touched("events.ticket_key") }}
+        changes.ticket_key,
+        changes.status,
+        changes.previous_status,
+        date_trunc('second', greatest(changes.event_at, tickets.created_at)) as from_at,
+        changes.event_sequence
+    from {{ ref("int_ticket_status_changes") }} as changes
+    inner join {{ ref("stg_tickets") }} as tickets on changes.ticket_key = tickets.ticket_key
+    where changes.status is not null and {{ only_touched("changes.ticket_key") }}
 ),
 
 first_statuses as (
     select
         ticket_key,
-        (array_agg(previous_status order by event_sequence))[1] as status
+        {{ first_of("previous_status", "event_sequence") }} as status
     from changes
     group by ticket_key
 ),
@@ -48,21 +48,26 @@ marks as (
     where not status.is_solved and {{ only_touched("status.ticket_key") }}
 ),
 
+clocked as (
+    select
+        marks.*,
+        -- A mart whose 'now' was set back has tickets from after it, which have no clock there.
+        {{ ticket_clock("marks.from_at", "hours") }} as business_seconds
+    from marks
+    {{ join_ticket_clock("marks.ticket_key", "marks.from_at", "hours") }}
+),
+
 spans as (
     select
-        marks.ticket_key,
-        marks.status,
-        marks.from_at,
-        lead(marks.from_at) over in_order as to_at,
-        clocks.business_seconds as business_from,
-        lead(clocks.business_seconds) over in_order as business_to,
-        marks.event_sequence
-    from marks
-    -- A mart whose 'now' was set back has tickets from after it, which have no clock there.
-    left join {{ ref("int_ticket_clock") }} as clocks
-        on marks.ticket_key = clocks.ticket_key and marks.from_at = clocks.clock_at
-        and {{ only_touched("clocks.ticket_key") }}
-    window in_order as (partition by marks.ticket_key order by marks.event_sequence)
+        ticket_key,
+        status,
+        from_at,
+        lead(from_at) over in_order as to_at,
+        business_seconds as business_from,
+        lead(business_seconds) over in_order as business_to,
+        event_sequence
+    from clocked
+    window in_order as (partition by ticket_key order by event_sequence)
 )
 
 select
