@@ -101,7 +101,9 @@ def publish(settings: Settings) -> PublishReport:
         _require_marts(warehouse, "mart_build")
         if settings.bi_role:
             _ensure_role(warehouse, settings.bi_role)
-        counts = _publish_schema(warehouse, settings.bi_role)
+        with open_warehouse(settings) as built:
+            assert isinstance(built, PostgresWarehouse)
+            counts = _publish_schema(warehouse, built, settings.bi_role)
         return PublishReport("schema mart", _now(), counts)
 
 
@@ -202,7 +204,8 @@ def _ensure_role(warehouse: PostgresWarehouse, role: str) -> None:
         ) from error
 
 
-def _publish_schema(warehouse: PostgresWarehouse, bi_role: str) -> dict[str, int]:
+def _publish_schema(warehouse: PostgresWarehouse, built: PostgresWarehouse, bi_role: str) -> dict[str, int]:
+    """Copy the marts to a new schema and give it the name ``mart``; ``built``: another connection, to read by."""
     connection = warehouse.connection
     counts: dict[str, int] = {}
     with warehouse.transaction():
@@ -212,9 +215,7 @@ def _publish_schema(warehouse: PostgresWarehouse, bi_role: str) -> dict[str, int
         for name in PUBLIC_MARTS:
             # LIKE carries the descriptions of the columns over.
             warehouse.execute(f"CREATE TABLE mart_next.{name} (LIKE mart_build.{name} INCLUDING COMMENTS)")
-            counts[name] = connection.execute(
-                f"INSERT INTO mart_next.{name} SELECT * FROM mart_build.{name}".encode()
-            ).rowcount
+            counts[name] = _copy_frozen(built, warehouse, name)
             comment = warehouse.rows(f"SELECT obj_description('mart_build.{name}'::regclass) AS comment")[0]["comment"]
             if comment:
                 warehouse.execute(f"COMMENT ON TABLE mart_next.{name} IS {_literal(comment)}")
@@ -236,6 +237,21 @@ def _publish_schema(warehouse: PostgresWarehouse, bi_role: str) -> dict[str, int
         warehouse.execute("ALTER SCHEMA mart_next RENAME TO mart")
     _drop_retired(warehouse)
     return counts
+
+
+def _copy_frozen(built: PostgresWarehouse, warehouse: PostgresWarehouse, name: str) -> int:
+    """Copy a table that this transaction made; the number of rows.
+
+    Frozen rows are seen by every transaction, also by one of level REPEATABLE READ that began before the publication
+    (a backup, a report of several queries): it would find the new tables empty otherwise.
+    """
+    read = f"COPY (SELECT * FROM mart_build.{name}) TO STDOUT (FORMAT binary)"
+    write = f"COPY mart_next.{name} FROM STDIN (FORMAT binary, FREEZE)"
+    with built.connection.cursor() as source, warehouse.connection.cursor() as target:
+        with source.copy(read.encode()) as rows, target.copy(write.encode()) as copy:
+            for data in rows:
+                copy.write(data)
+        return target.rowcount
 
 
 def _drop_retired(warehouse: PostgresWarehouse) -> None:

@@ -143,3 +143,17 @@ def test_postgres_readers_never_miss_the_mart_and_keep_their_rights(on_postgres:
         with psycopg.connect(settings.warehouse_url, autocommit=True) as admin:
             admin.execute("drop owned by bi_reader")
             admin.execute("drop role bi_reader")
+
+
+def test_a_transaction_with_one_snapshot_finds_the_mart_full_after_a_publication(on_postgres: Built) -> None:
+    settings = on_postgres.settings
+    publish(settings)
+    with psycopg.connect(settings.warehouse_url) as backup:
+        backup.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        before = backup.execute("select count(*) from mart.fct_sla").fetchone()
+        row_counts = publish(settings).row_counts
+        after = backup.execute(
+            "select (select count(*) from mart.fct_sla), (select count(*) from mart.fct_tickets)"
+        ).fetchone()
+    assert before == (row_counts["fct_sla"],)
+    assert after == (row_counts["fct_sla"], row_counts["fct_tickets"])
