@@ -61,3 +61,8 @@
 {% macro in_touched_month(created_on="created_on") -%}
     {{ only_touched_days("cast(date_trunc('month', " ~ created_on ~ ") as date)", "month") }}
 {%- endmacro %}
+
+{% macro microseconds(instant) -%}
+    {#- An instant as a whole number that sorts like it. -#}
+    cast(round(extract(epoch from {{ instant }}) * 1000000) as bigint)
+{%- endmacro %}

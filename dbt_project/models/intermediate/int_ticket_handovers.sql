@@ -48,7 +48,11 @@ numbered as (
             partition by ticket_key order by event_at groups between current row and unbounded following
         ) as taker_sequence
     from changes
-    where ticket_key in (select moved.ticket_key from changes as moved where moved.previous_value <> moved.new_value)
+    where ticket_key in (
+        select moved.ticket_key
+        from changes as moved
+        where moved.previous_value <> moved.new_value
+    )
 ),
 
 moves as (

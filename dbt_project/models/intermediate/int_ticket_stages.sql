@@ -1,21 +1,38 @@
 {{ per_ticket() }}
+{#- The stages by number while rows are sorted; 0 is the ticket's end. -#}
+{%- set stages = [
+    "solved", "first_response", "on_hold", "waiting_for_customer", "after_handover", "waiting_for_company", "handling",
+] -%}
+{%- set statuses = ["pending", "on_hold", "solved", "closed", "open"] -%}
 -- The way of a reportable ticket from its creation to the solution that holds, or to now, cut wherever its stage
 -- changes or it is handed over. Who has to move follows from the status and from who acted last: an agent by a message
 -- or a change, a customer likewise. What shares a second counts as one step, of which the last state stands.
-with tickets as (
+with tickets as materialized (
     select
         tickets.ticket_key,
-        date_trunc('second', tickets.created_at) as created_at,
-        date_trunc('second', coalesce(status.resolved_at, as_of.as_of_at)) as ends_at,
-        date_trunc('second', responses.first_response_at) as first_response_at
-    from {{ ref("stg_tickets") }} as tickets
-    inner join {{ ref("int_ticket_cleaning") }} as cleaning on tickets.ticket_key = cleaning.ticket_key
-    inner join {{ ref("int_ticket_status") }} as status on tickets.ticket_key = status.ticket_key
-    inner join {{ ref("int_ticket_responses") }} as responses on tickets.ticket_key = responses.ticket_key
-    cross join {{ ref("int_as_of") }} as as_of
-    where cleaning.reason = 'reportable' and {{ only_touched("tickets.ticket_key") }}
+        -- Rows sort by a number in half the time; it means nothing outside this query.
+        row_number() over () as ticket_number,
+        tickets.created_at,
+        tickets.first_response_at,
+        tickets.ends_at
+    from (
+        select
+            tickets.ticket_key,
+            date_trunc('second', tickets.created_at) as created_at,
+            date_trunc('second', responses.first_response_at) as first_response_at,
+            date_trunc('second', coalesce(status.resolved_at, as_of.as_of_at)) as ends_at
+        from {{ ref("stg_tickets") }} as tickets
+        inner join {{ ref("int_ticket_cleaning") }} as cleaning on tickets.ticket_key = cleaning.ticket_key
+        inner join {{ ref("int_ticket_status") }} as status on tickets.ticket_key = status.ticket_key
+        inner join {{ ref("int_ticket_responses") }} as responses on tickets.ticket_key = responses.ticket_key
+        cross join {{ ref("int_as_of") }} as as_of
+        where cleaning.reason = 'reportable' and {{ only_touched("tickets.ticket_key") }}
+    ) as tickets
+    where tickets.created_at < tickets.ends_at
 ),
 
+-- Marks are whole numbers that rise with time, so that the greatest so far is the last; the lowest digits tell what it
+-- was. Who asked or acted at the same instant as the customer did so after him: 1 against 0.
 marks as (
     select
         ticket_key,
@@ -24,20 +41,23 @@ marks as (
             when field = 'status' and new_value is not null
                 then event_sequence * 8
                     + case new_value
-                        when 'pending' then 1
-                        when 'on_hold' then 2
-                        when 'solved' then 3
-                        when 'closed' then 4
-                        when 'open' then 5
+                        {%- for status in statuses %}
+                        when '{{ status }}' then {{ loop.index }}
+                        {%- endfor %}
                         else 0
                     end
         end as status_mark,
         case when field = 'team' and new_value is not null then event_sequence end as team_sequence,
         case when field = 'assignee' and new_value is not null then event_sequence end as agent_sequence,
-        case when field = 'status' and new_value = 'pending' then event_at end as asked_at,
-        case when actor_role = 'agent' then event_at end as agent_at,
-        case when actor_role = 'customer' then event_at end as customer_at,
-        cast(null as timestamp) as handover_waits_until
+        case
+            when field = 'status' and new_value = 'pending' then {{ microseconds("event_at") }} * 2 + 1
+            when actor_role = 'customer' then {{ microseconds("event_at") }} * 2
+        end as asked_mark,
+        case actor_role
+            when 'agent' then {{ microseconds("event_at") }} * 2 + 1
+            when 'customer' then {{ microseconds("event_at") }} * 2
+        end as acted_mark,
+        cast(null as bigint) as handover_mark
     from {{ ref("int_ticket_events") }}
     where (field in ('status', 'team', 'assignee') or actor_role in ('agent', 'customer')) and {{ only_touched() }}
     union all
@@ -47,9 +67,11 @@ marks as (
         null,
         null,
         null,
-        case when author_role = 'agent' and is_public then sent_at end,
-        case when author_role = 'agent' then sent_at end,
-        case when author_role = 'customer' then sent_at end,
+        case
+            when author_role = 'customer' then {{ microseconds("sent_at") }} * 2
+            when is_public then {{ microseconds("sent_at") }} * 2 + 1
+        end,
+        {{ microseconds("sent_at") }} * 2 + case author_role when 'agent' then 1 else 0 end,
         null
     from {{ ref("int_messages") }}
     where author_role in ('agent', 'customer') and {{ only_touched() }}
@@ -62,8 +84,8 @@ marks as (
         null,
         null,
         null,
-        null,
-        coalesce(waited_until_at, handed_over_at)
+        -- A hand-over's wait ends before the next one's.
+        {{ epoch("coalesce(waited_until_at, handed_over_at)") }} * 1000000 + handover_sequence
     from {{ ref("int_ticket_handovers") }}
     where {{ only_touched() }}
     union all
@@ -75,14 +97,12 @@ marks as (
         null,
         null,
         null,
-        null,
         null
     from tickets
     union all
     select
         ticket_key,
-        first_response_at,
-        null,
+        ends_at,
         null,
         null,
         null,
@@ -90,110 +110,133 @@ marks as (
         null,
         null
     from tickets
-    where first_response_at is not null
 ),
 
--- What a source's clock puts before the ticket belongs to its beginning.
-steps as (
+-- What a source's clock puts before the ticket belongs to its beginning. The first response is itself a mark.
+placed as (
     select
-        marks.ticket_key,
+        tickets.ticket_number,
         greatest(date_trunc('second', marks.marked_at), tickets.created_at) as stepped_at,
-        max(marks.status_mark) as status_mark,
-        max(marks.team_sequence) as team_sequence,
-        max(marks.agent_sequence) as agent_sequence,
-        max(marks.asked_at) as asked_at,
-        max(marks.agent_at) as agent_at,
-        max(marks.customer_at) as customer_at,
-        max(marks.handover_waits_until) as handover_waits_until,
-        max(tickets.first_response_at) as first_response_at,
-        max(tickets.ends_at) as ends_at
+        greatest(date_trunc('second', marks.marked_at), tickets.created_at)
+        < coalesce(tickets.first_response_at, tickets.ends_at) as is_unanswered,
+        date_trunc('second', marks.marked_at) = tickets.ends_at as is_end,
+        marks.status_mark,
+        marks.team_sequence,
+        marks.agent_sequence,
+        marks.asked_mark,
+        marks.acted_mark,
+        marks.handover_mark
     from marks
-    inner join tickets on marks.ticket_key = tickets.ticket_key
-    where tickets.created_at < tickets.ends_at and date_trunc('second', marks.marked_at) < tickets.ends_at
-    group by 1, 2
+    inner join tickets
+        on marks.ticket_key = tickets.ticket_key
+        and date_trunc('second', marks.marked_at) <= tickets.ends_at
 ),
 
--- What was last known at each step.
+-- What was last known at each mark.
 known as (
     select
-        ticket_key,
+        ticket_number,
         stepped_at,
-        first_response_at,
-        ends_at,
-        handover_waits_until is not null as is_handover,
+        is_unanswered,
+        is_end,
+        lead(stepped_at) over so_far as next_step_at,
         max(status_mark) over so_far as status_mark,
         max(team_sequence) over so_far as team_sequence,
         max(agent_sequence) over so_far as agent_sequence,
-        max(asked_at) over so_far as asked_at,
-        max(agent_at) over so_far as agent_at,
-        max(customer_at) over so_far as customer_at,
-        max(handover_waits_until) over so_far as handover_waits_until
-    from steps
-    window so_far as (partition by ticket_key order by stepped_at)
+        max(asked_mark) over so_far as asked_mark,
+        max(acted_mark) over so_far as acted_mark,
+        max(handover_mark) over so_far as handover_mark
+    from placed
+    window so_far as (partition by ticket_number order by stepped_at rows unbounded preceding)
 ),
 
+-- A step is the last mark of its second.
 staged as (
     select
-        *,
+        ticket_number,
+        stepped_at,
+        is_end,
+        team_sequence,
+        agent_sequence,
+        handover_mark,
+        cast(status_mark % 8 as integer) as status_code,
         case
-            when status_mark % 8 in (3, 4) then 'solved'
-            when first_response_at is null or stepped_at < first_response_at then 'first_response'
-            when status_mark % 8 = 2 then 'on_hold'
-            when status_mark % 8 = 1 and not coalesce(customer_at > asked_at, false) then 'waiting_for_customer'
-            when date_trunc('second', handover_waits_until) > stepped_at then 'after_handover'
-            when customer_at > coalesce(agent_at, timestamp '1900-01-01 00:00:00') then 'waiting_for_company'
-            else 'handling'
-        end as stage
+            when is_end then 0
+            when status_mark % 8 in (3, 4) then 1
+            when is_unanswered then 2
+            when status_mark % 8 = 2 then 3
+            when status_mark % 8 = 1 and asked_mark % 2 = 1 then 4
+            when handover_mark >= ({{ epoch("stepped_at") }} + 1) * 1000000 then 5
+            when acted_mark % 2 = 0 then 6
+            else 7
+        end as stage_code
     from known
+    where next_step_at is null or next_step_at > stepped_at
 ),
 
 compared as (
     select
-        *,
-        lag(stage) over (partition by ticket_key order by stepped_at) as stage_before
+        ticket_number,
+        stepped_at,
+        is_end,
+        status_code,
+        stage_code,
+        stage_code <> coalesce(lag(stage_code) over in_ticket, 0) as is_entry,
+        handover_mark <> coalesce(lag(handover_mark) over in_ticket, 0) as is_handover,
+        lag(team_sequence) over in_ticket as team_sequence_before,
+        lag(agent_sequence) over in_ticket as agent_sequence_before
     from staged
+    window in_ticket as (partition by ticket_number order by stepped_at)
 ),
 
-cut as (
-    select
-        *,
-        count(*) filter (where is_handover or stage <> coalesce(stage_before, '')) over (
-            partition by ticket_key order by stepped_at
-        ) as stage_sequence
-    from compared
-),
-
+-- What was known before a visit begins is what the visit before ended with.
 visits as (
     select
-        ticket_key,
-        cast(stage_sequence as integer) as stage_sequence,
-        min(stage) as stage,
-        min(stepped_at) as started_at,
-        max(ends_at) as ends_at,
-        min(status_mark) % 8 as status_code,
-        max(team_sequence) as team_sequence,
-        max(agent_sequence) as agent_sequence
-    from cut
-    group by ticket_key, stage_sequence
+        ticket_number,
+        stepped_at as started_at,
+        is_end,
+        status_code,
+        stage_code,
+        is_entry,
+        row_number() over in_ticket as stage_sequence,
+        -- A hand-over inside a stage goes on with the same visit.
+        count(*) filter (where is_entry) over (
+            partition by ticket_number, stage_code order by stepped_at rows unbounded preceding
+        ) as visit_number,
+        lead(stepped_at) over in_ticket as ended_at,
+        lead(stage_code) over in_ticket as next_stage_code,
+        lead(team_sequence_before) over in_ticket as team_sequence,
+        lead(agent_sequence_before) over in_ticket as agent_sequence
+    from compared
+    where is_end or is_entry or is_handover
+    window in_ticket as (partition by ticket_number order by stepped_at)
 )
 
 select
-    ticket_key,
-    stage_sequence,
-    stage,
-    started_at,
-    coalesce(lead(started_at) over in_ticket, ends_at) as ended_at,
-    lead(stage) over in_ticket as next_stage,
-    stage <> coalesce(lag(stage) over in_ticket, '') as is_entry,
-    case status_code
-        when 1 then 'pending'
-        when 2 then 'on_hold'
-        when 3 then 'solved'
-        when 4 then 'closed'
-        when 5 then 'open'
+    tickets.ticket_key,
+    cast(visits.stage_sequence as integer) as stage_sequence,
+    case visits.stage_code
+        {%- for stage in stages %}
+        when {{ loop.index }} then '{{ stage }}'
+        {%- endfor %}
+    end as stage,
+    visits.started_at,
+    visits.ended_at,
+    case visits.next_stage_code
+        {%- for stage in stages %}
+        when {{ loop.index }} then '{{ stage }}'
+        {%- endfor %}
+    end as next_stage,
+    visits.is_entry,
+    cast(visits.visit_number as integer) as visit_number,
+    case visits.status_code
+        {%- for status in statuses %}
+        when {{ loop.index }} then '{{ status }}'
+        {%- endfor %}
         else 'new'
     end as status,
-    team_sequence,
-    agent_sequence
+    visits.team_sequence,
+    visits.agent_sequence
 from visits
-window in_ticket as (partition by ticket_key order by stage_sequence)
+inner join tickets on visits.ticket_number = tickets.ticket_number
+where not visits.is_end

@@ -1,23 +1,12 @@
 {{ per_ticket() }}
--- The clock of a visit's beginning is also that of the end of the one before, so each instant is looked up once.
-with clocked as (
+with holders as (
     select
-        visits.*,
-        {{ clock_seconds("visits.started_at", "starts") }} as from_second,
-        {{ clock_seconds("visits.ended_at", "ends") }} as last_second
-    from {{ ref("int_ticket_stages") }} as visits
-    {{ join_clock("visits.ticket_key", "visits.started_at", "starts") }}
-    {{ join_clock("visits.ticket_key", "case when visits.next_stage is null then visits.ended_at end", "ends") }}
-    where {{ only_touched("visits.ticket_key") }}
-),
-
-visits as (
-    select
-        *,
-        coalesce(lead(from_second) over (partition by ticket_key order by stage_sequence), last_second) as to_second,
-        -- A hand-over inside a stage goes on with the same visit.
-        count(*) filter (where is_entry) over (partition by ticket_key, stage order by stage_sequence) as visit_number
-    from clocked
+        ticket_key,
+        event_sequence,
+        field,
+        new_value
+    from {{ ref("int_ticket_events") }}
+    where field in ('team', 'assignee') and new_value is not null and {{ only_touched() }}
 )
 
 select
@@ -33,22 +22,27 @@ select
     visits.started_at,
     case when visits.next_stage is not null or tickets.is_solved then visits.ended_at end as ended_at,
     {{ seconds_between("visits.started_at", "visits.ended_at") }} as seconds,
-    cast(visits.to_second - visits.from_second as bigint) as business_seconds,
+    cast(
+        ({{ clock_seconds("visits.ended_at", "ends") }})
+        - ({{ clock_seconds("visits.started_at", "starts") }}) as bigint
+    ) as business_seconds,
     stages.is_waiting,
     stages.is_value_added,
-    cast(visits.visit_number as integer) as visit_number,
+    visits.visit_number,
     visits.is_entry and visits.visit_number > 1 as is_loop,
     coalesce(visits.next_stage, case when tickets.is_solved then 'solved' end) as next_stage,
     tickets.created_on
-from visits
+from {{ ref("int_ticket_stages") }} as visits
 inner join {{ ref("fct_tickets") }} as tickets on visits.ticket_key = tickets.ticket_key
 left join {{ ref("stages") }} as stages on visits.stage = stages.stage
 left join {{ ref("int_ticket_handling") }} as handling on visits.ticket_key = handling.ticket_key
-left join {{ ref("int_ticket_events") }} as teams
-    on visits.ticket_key = teams.ticket_key and visits.team_sequence = teams.event_sequence
-left join {{ ref("int_ticket_events") }} as persons
+left join holders as teams on visits.ticket_key = teams.ticket_key and visits.team_sequence = teams.event_sequence
+left join holders as persons
     on visits.ticket_key = persons.ticket_key and visits.agent_sequence = persons.event_sequence
 left join {{ ref("int_agent_versions") }} as agents
     on coalesce(persons.new_value, handling.first_agent_ref) = agents.agent_ref
     and visits.started_at >= agents.serves_from_at
     and visits.started_at < agents.serves_to_at
+{{ join_clock("visits.ticket_key", "visits.started_at", "starts") }}
+{{ join_clock("visits.ticket_key", "visits.ended_at", "ends") }}
+where {{ only_touched("visits.ticket_key") }}
