@@ -20,6 +20,7 @@ from huiyin.demo.delivery import Delivery
 from huiyin.demo.demand import draw_requests
 from huiyin.demo.feedback import Feedback, Public
 from huiyin.demo.identities import Identities
+from huiyin.demo.knowledge import write_articles
 from huiyin.demo.ledger import write_ledger
 from huiyin.demo.lifecycle import Desk
 from huiyin.demo.people import Agents, Customers
@@ -32,7 +33,7 @@ from huiyin.demo.writer import Writer
 
 DEFAULT_SEED = 20250101
 # Raise it when the same seed makes another company than before.
-GENERATOR_VERSION = 4
+GENERATOR_VERSION = 5
 
 Progress = Callable[[float, str], None]
 
@@ -106,6 +107,7 @@ def generate(
     tell(0.93, "CRM and ledger")
     write_crm(folder / "crm.db", customers, identities, agents)
     write_ledger(folder / "actions.xlsx")
+    write_articles(folder / "knowledge" / "articles.csv")
     write_sources_file(folder / "sources.yml")
     summary = GenerationSummary(
         scale, seed, GENERATOR_VERSION, len(tickets), len(desk.events), len(desk.messages), len(customers),
@@ -137,7 +139,7 @@ def _summary_file(folder: Path) -> Path:
 
 def _clear(folder: Path) -> None:
     _summary_file(folder).unlink(missing_ok=True)
-    for name in ("tickets", "accounts", "social", "surveys", "ground_truth"):
+    for name in ("tickets", "accounts", "knowledge", "social", "surveys", "ground_truth"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
     folder.mkdir(parents=True, exist_ok=True)

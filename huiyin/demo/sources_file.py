@@ -137,6 +137,23 @@ _SOURCES: dict[str, Any] = {
             ],
         },
         {
+            "name": "knowledge_base",
+            "domain": "crm",
+            "kind": "files",
+            "expected_every_hours": 8760,
+            "tables": [
+                {
+                    "entity": "articles",
+                    "path": "knowledge/articles.csv",
+                    "columns": {
+                        "article_id": "条目编号", "title": "标题", "body": "正文", "url": "链接",
+                        "is_published": "是否发布", "updated_at": "更新时间",
+                    },
+                    "values": {"is_published": _YES_NO},
+                },
+            ],
+        },
+        {
             "name": "improvement_ledger",
             "domain": "crm",
             "kind": "files",

@@ -7,7 +7,7 @@ others (the medoid), without greetings, signatures and what speaks of one custom
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ COVERED_FROM = 0.6
 """Cosine between a question and an article's title from which the article answers it."""
 ALIKE_ANSWERS_FROM = 0.6
 _SHORTEST_ANSWER = 8
+_FEWEST_GROUPS = 5
+_CLAUSE = re.compile(r"[^,;。!?~]+[,;。!?~]*|[,;。!?~]+")
 _VARIANTS = 5
 _COMPARED_ANSWERS = 500
 # Who speaks or will: 我是客服小王, 工号 1024 为您服务, 小李会联系您. An entry of a knowledge base names no agent.
@@ -138,11 +140,11 @@ def find_gaps(
     questions = [topic_text(asked[place]) for place in places]
     groups = group_questions(questions, embed, smallest=smallest)
     shares, share_of = _shares(cases)
-    answers = _own_answers(cases, places)
     titles = embed([topic_text(article.title) for article in base]) if base else None
     of_group: dict[int, list[int]] = defaultdict(list)
     for place, group in zip(places, groups.tolist(), strict=True):
         of_group[group].append(place)
+    answers = _without_phrases(_own_answers(cases, places), [own for group, own in of_group.items() if group >= 0])
     found = [
         (_gap(members, cases, asked, answers, shares, embed, mask, base, titles), members)
         for group, members in sorted(of_group.items())
@@ -240,6 +242,27 @@ def _own_answers(cases: Sequence[Case], places: Sequence[int]) -> dict[int, str]
             best = said if len(said) > len(best) else best
         own[place] = best if len(best) >= _SHORTEST_ANSWER else ""
     return own
+
+
+def _without_phrases(answers: Mapping[int, str], groups: Sequence[Sequence[int]]) -> dict[int, str]:
+    """The answers without the clauses that agents say whatever is asked, which therefore answer nothing.
+
+    Those of a third of the ``groups`` (places of cases), and of five at least; numbers in them don't matter.
+    """
+    groups_of: Counter[str] = Counter()
+    for group in groups:
+        groups_of.update({_shape(clause) for place in group for clause in _CLAUSE.findall(answers[place])})
+    fewest = max(_FEWEST_GROUPS, len(groups) / 3)
+    own = {}
+    for place, answer in answers.items():
+        kept = "".join(clause for clause in _CLAUSE.findall(answer) if groups_of[_shape(clause)] < fewest)
+        kept = kept.rstrip(",;")
+        own[place] = kept if len(kept) >= _SHORTEST_ANSWER else ""
+    return own
+
+
+def _shape(clause: str) -> str:
+    return re.sub(r"\d+", "0", clause).strip(" ,;。!?~")
 
 
 def _is_polite(sentence: str) -> bool:

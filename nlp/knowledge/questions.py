@@ -31,9 +31,10 @@ _OWN_CASE = re.compile(
 
 def how_to(text: str) -> str:
     """The sentence of the text that asks for knowledge, normalised; empty where there is none."""
-    for sentence in sentences(normalise(text)):
-        if _OWN_CASE.search(sentence):
-            continue
-        if _HOW.search(sentence) or (_WHETHER.search(sentence) and _ASKS.search(sentence)):
-            return sentence
+    for line in text.splitlines():
+        for sentence in sentences(normalise(line)):
+            if _OWN_CASE.search(sentence):
+                continue
+            if _HOW.search(sentence) or (_WHETHER.search(sentence) and _ASKS.search(sentence)):
+                return sentence
     return ""

@@ -88,7 +88,7 @@ def test_the_sources_file_is_valid_and_names_only_columns_that_are_there(company
             assert set(table.columns.values()) <= _columns(company.folder, table), table
     assert mapped == {
         "tickets", "ticket_events", "messages", "customers", "identifiers", "agents", "rosters", "feedback",
-        "actions",
+        "articles", "actions",
     }  # fmt: skip
 
 

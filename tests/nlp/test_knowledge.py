@@ -16,6 +16,7 @@ from huiyin.config import Settings
 from ingest.personal import mask_text
 from nlp.knowledge import KnowledgeDataError, find_gaps, group_questions, how_to, read_articles, read_cases
 from nlp.knowledge.clustering import Embed
+from nlp.knowledge.identity import permanent_ids
 from nlp.scoring import text_embedder
 
 
@@ -73,6 +74,26 @@ def test_an_article_that_answers_a_question_is_named_and_others_are_not(embed: E
     named = [(gap.article.url, gap.question) for gap in found.gaps if gap.article]
     assert len(named) == 1 and named[0][0] == "kb/1" and "密码" in named[0][1]
     assert sorted(gap.state for gap in found.gaps) == ["已有条目,仍反复人工解答", *["缺少条目"] * 3]
+
+
+def test_a_gap_keeps_its_number_when_it_splits_merges_or_grows() -> None:
+    known = {"a": 1, "b": 1, "c": 1, "d": 2, "e": 2, "f": 3}
+    asked = set("abcdefgh")
+    # 1 lost a part that is a gap of its own; 2 and 3 became one; g and h are new.
+    assert permanent_ids([{"a", "b"}, {"c", "g"}, {"d", "e", "f"}, {"h"}], known, asked, 7) == [1, 8, 2, 9]
+    # Of what left the window nothing is expected: one ticket of five still tells the gap.
+    assert permanent_ids([{"a", "x", "y"}], dict.fromkeys("abcde", 4), {"a", "x", "y"}, 7) == [4]
+    # One stray ticket of ten doesn't make another question the old gap.
+    assert permanent_ids([{"a", "x", "y"}], dict.fromkeys("abcdefghij", 4) | {"x": 5, "y": 5},
+                         set("abcdefghijxy"), 7) == [5]  # fmt: skip
+
+
+def test_agents_are_not_named_in_answers(embed: Embed) -> None:
+    answer = "长按电源键五秒,听到滴声后松开,机器就恢复出厂设置了。"
+    said = ["您好,我是客服小王,工号1024为您服务。", answer, "小李会给您回电,24小时会有短信。"]
+    rows = [{"ticket_id": str(n), "text": "怎么恢复出厂设置", "answer": "".join(said)} for n in range(6)]
+    gap = find_gaps(read_cases(pd.DataFrame(rows)), embed, mask_text).gaps[0]
+    assert gap.answer == answer
 
 
 def test_personal_data_stays_out_of_drafts(embed: Embed) -> None:
