@@ -49,18 +49,30 @@ def ratings() -> str:
 
 @task(outlets=[SENTIMENT_MODEL])
 def learn_sentiment(chunks: list[str], folder: str) -> str:
-    """Learn from the ratings, promote if better, then watch the model that is current by then."""
+    """Learn from the ratings, promote if better."""
     from nlp.scoring import text_embedder
     from nlp.sentiment.learning import learn_from_ratings
-    from nlp.sentiment.monitoring import watch
 
     outcome = learn_from_ratings(
         SETTINGS, [Path(chunk) for chunk in chunks], Path(folder) / "ratings.parquet", text_embedder(SETTINGS)
     )
-    watch(SETTINGS, Path(folder) / "latest.parquet")
     if not outcome.promoted:
         raise AirflowSkipException(str(outcome))
     return str(outcome)
+
+
+@task(pool=WRITER_POOL)
+def watch_models(folder: str) -> dict[str, list[str]]:
+    """Compare each of the latest weeks with those before: texts, scores, topics; alert the operator to a drift."""
+    from ingest.model_alerts import settle_models
+    from nlp.watching import watch_weeks
+    from warehouse.handover import load_watch
+
+    watched = Path(folder) / "watched.parquet"
+    watch_weeks(SETTINGS, Path(folder) / "latest.parquet", watched)
+    load_watch(SETTINGS, watched)
+    settled = settle_models(SETTINGS)
+    return {"opened": list(settled.opened), "closed": list(settled.closed)}
 
 
 @task(outlets=[TOPIC_MODEL])
@@ -89,5 +101,5 @@ with pipeline_dag(
     texts: Any = all_texts()
     rated: Any = ratings()
     end_retention() >> [texts, rated]
-    [learn_sentiment(texts, rated), refit_topics(texts)] >> remove_hand_over().as_teardown()
+    [learn_sentiment(texts, rated), refit_topics(texts), watch_models(rated)] >> remove_hand_over().as_teardown()
     end_with(judge_tasks(), dag)

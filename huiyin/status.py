@@ -39,6 +39,17 @@ _DRIFT = """
 select source, entity, detail, first_seen_at as since, action, remedy
 from raw.drift where ended_at is null order by first_seen_at desc, source, entity, detail limit 20
 """
+_MODELS = """
+select watch_kind, window_id, measure, text_count, mean_value, reference_mean, drift_index, is_drift
+from (
+    select *, row_number() over (
+        partition by watch_kind, measure
+        order by coalesce(week_start_on, cast(watched_at as date)) desc, watched_at desc
+    ) as newest_first
+    from nlp.model_watch
+) ranked
+where newest_first = 1 order by watch_kind desc, measure
+"""
 _PUBLISHED = """
 select (select count(*) from mart.fct_tickets) as tickets,
        (select max(created_on) from mart.fct_tickets) as tickets_until,
@@ -69,6 +80,9 @@ def tables(settings: Settings) -> Iterator[RenderableType]:
         if warehouse.has_table("raw", "gate_results"):
             yield _table("What the gate objects to", warehouse.rows(_GATE))
         yield _table("Quarantine (reason, rows)", _quarantined(warehouse))
+        if warehouse.has_table("nlp", "model_watch"):
+            watched = [_watched(row) for row in warehouse.rows(_MODELS)]
+            yield _table("Models: the newest week and scoring run beside their reference", watched)
     try:
         with open_published(settings) as mart:
             if mart.has_table("mart", "fct_sentiment") and mart.has_table("mart", "fct_cards"):
@@ -125,6 +139,19 @@ def _age(hours: float | None) -> str:
     if hours is None:
         return ""
     return f"{hours:.0f} h" if hours < 100 else f"{hours / 24:,.0f} d"
+
+
+def _watched(row: dict[str, Any]) -> dict[str, Any]:
+    """One measure: its mean now and before, and whether it is another population."""
+    index = row["drift_index"]
+    return {
+        "window": f"{row['watch_kind']} {row['window_id']}" if row["watch_kind"] == "week" else "newest run",
+        "measure": row["measure"],
+        "texts": row["text_count"],
+        "mean": "" if row["mean_value"] is None else f"{row['mean_value']:.3f}",
+        "before": "" if row["reference_mean"] is None else f"{row['reference_mean']:.3f}",
+        "drift": "can't be said" if index is None else f"{index:.2f}" + (" DRIFT" if row["is_drift"] else ""),
+    }
 
 
 def _quarantined(warehouse: Warehouse) -> list[dict[str, Any]]:

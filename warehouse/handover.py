@@ -182,6 +182,26 @@ def create_nlp_tables(warehouse: Warehouse) -> None:
         columns = schema.append(pa.field(ROW_HASH, pa.string()))
         warehouse.create_table("nlp", table, columns, key)
         warehouse.add_missing_columns("nlp", table, columns)
+    "model_watch": (
+        pa.schema(
+            [
+                pa.field("watch_kind", pa.string(), nullable=False),
+                pa.field("window_id", pa.string(), nullable=False),
+                pa.field("measure", pa.string(), nullable=False),
+                pa.field("model_version", pa.string()),
+                pa.field("week_start_on", pa.date32()),
+                pa.field("text_count", pa.int64()),
+                pa.field("reference_count", pa.int64()),
+                pa.field("mean_value", pa.float64()),
+                pa.field("reference_mean", pa.float64()),
+                pa.field("drift_index", pa.float64()),
+                pa.field("chance", pa.float64()),
+                pa.field("is_drift", pa.bool_()),
+                pa.field("watched_at", pa.timestamp("us"), nullable=False),
+            ]
+        ),
+        ("watch_kind", "window_id", "measure"),
+    ),
 
 
 @dataclass(frozen=True)
@@ -332,6 +352,11 @@ def read_results(file: Path, schema: pa.Schema, instant: str | None = None) -> p
     try:
         found = pq.read_table(file)
     except (OSError, pa.ArrowInvalid) as error:
+def load_watch(settings: Settings, file: Path) -> MergeCounts:
+    """Merge what watching the models found into ``nlp.model_watch``. Raises :class:`HandoverError`."""
+    return _load(settings, "model_watch", [file], "watched_at")
+
+
         raise HandoverError(f"result file {file} can't be read: {error}; run the scoring again") from error
     if instant is not None and instant not in found.column_names:
         now = datetime.now(UTC).replace(tzinfo=None)

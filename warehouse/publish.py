@@ -38,6 +38,7 @@ PUBLIC_MARTS = (
     "agg_drivers",
     "agg_knowledge_gaps",
     "fct_customer_risk",
+    "agg_model_watch",
     "fct_alerts",
     "fct_cards",
     "fct_actions",

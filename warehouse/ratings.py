@@ -25,11 +25,14 @@ _RATINGS = """
     ORDER BY created_at, feedback_key
 """
 _LATEST = f"""
-    SELECT voice_id, text, occurred_on
-    FROM intermediate.int_voices
-    WHERE trim(text) <> ''
-        AND occurred_on > (SELECT max(occurred_on) FROM intermediate.int_voices) - {WATCHED_WEEKS * 7}
-    ORDER BY voice_id
+    SELECT v.voice_id, v.text, v.occurred_on, s.score, s.model_version AS sentiment_version,
+        t.topic_id, t.model_version AS topic_version
+    FROM intermediate.int_voices v
+    LEFT JOIN staging.stg_sentiment s ON s.voice_id = v.voice_id
+    LEFT JOIN staging.stg_topic_assignments t ON t.voice_id = v.voice_id
+    WHERE trim(v.text) <> ''
+        AND v.occurred_on > (SELECT max(occurred_on) FROM intermediate.int_voices) - {WATCHED_WEEKS * 7}
+    ORDER BY v.voice_id
 """
 
 
@@ -39,7 +42,10 @@ def export_ratings(settings: Settings, file: Path) -> int:
 
 
 def export_latest_texts(settings: Settings, file: Path) -> int:
-    """Write the texts of the last :data:`WATCHED_WEEKS` weeks (voice_id, text, occurred_on); how many there are."""
+    """Write the texts of the last :data:`WATCHED_WEEKS` weeks and what the models said of them; how many there are.
+
+    Columns voice_id, text, occurred_on, score, sentiment_version, topic_id, topic_version; NULL where not yet judged.
+    """
     return _write(settings, _LATEST, file)
 
 

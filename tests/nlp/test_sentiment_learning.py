@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from nlp.sentiment.adapting import adapt
 from nlp.sentiment.default_engine import shipped_model
 from nlp.sentiment.learning import learn_from_ratings, read_ratings
 from nlp.sentiment.model import SentimentModel, SentimentModelError, as_sure_as, fit_calibration
-from nlp.sentiment.monitoring import stability_index, watch
 from nlp.sentiment.store import current_model, current_version, sentiment_dir
 
 DAY = datetime.fromisoformat("2025-03-01T09:00:00")
@@ -142,25 +141,3 @@ def test_a_saved_model_is_the_same_model_and_a_foreign_file_is_refused(company: 
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(SentimentModelError, match="remove it"):
         SentimentModel.load(file)
-
-
-def test_weeks_are_watched_for_unknown_words_and_drift(company: Settings) -> None:
-    monday = date(2025, 3, 3)
-    rows = [{"text": text, "occurred_on": monday + timedelta(days=n % 7)} for n, text in enumerate(["服务很好"] * 50)]
-    rows += [{"text": "太慢了,差评", "occurred_on": monday + timedelta(days=7 + n % 7)} for n in range(40)]
-    rows += [{"text": "ꙮꙮꙮꙮ", "occurred_on": monday + timedelta(days=14)} for _ in range(40)]
-    file = company.var_dir / "latest.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), file)
-    entries = watch(company, file)
-    assert [entry["texts"] for entry in entries] == [50, 40, 40]
-    assert [entry["has_drifted"] for entry in entries[:2]] == [False, True]
-    assert entries[0]["unknown_share"] == 0.0 and entries[2]["unknown_share"] > 0.9
-    kept = json.loads((sentiment_dir(company.models_dir) / "monitoring.json").read_text("utf-8"))
-    assert watch(company, file) == entries == kept
-
-
-def test_the_stability_index_is_zero_for_the_same_and_grows_with_the_distance() -> None:
-    random = np.random.default_rng(1)
-    same = stability_index(random.random(5_000), random.random(5_000))
-    far = stability_index(random.random(5_000), random.random(5_000) ** 3)
-    assert 0 <= same < 0.02 < 0.25 < far

@@ -55,6 +55,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
             " scale_min DOUBLE PRECISION, scale_max DOUBLE PRECISION, text VARCHAR, created_at TIMESTAMP)"
         )
         warehouse.execute("CREATE TABLE intermediate.int_voices (voice_id VARCHAR, text VARCHAR, occurred_on DATE)")
+        for results, result in (
+            ("stg_sentiment", "score DOUBLE PRECISION"),
+            ("stg_topic_assignments", "topic_id INTEGER"),
+        ):
+            warehouse.execute(f"CREATE TABLE staging.{results} (voice_id VARCHAR, {result}, model_version VARCHAR)")
+        warehouse.execute("INSERT INTO staging.stg_sentiment VALUES ('b', 0.75, 's1')")
         warehouse.append("staging", "stg_feedback", feedback)
         warehouse.append("intermediate", "int_voices", voices)
     return settings
@@ -71,4 +77,7 @@ def test_ratings_are_brought_to_one_scale_oldest_first(store: Settings) -> None:
 def test_only_the_latest_weeks_are_handed_over_to_watch_a_model(store: Settings) -> None:
     file = store.handover_dir / "latest.parquet"
     assert export_latest_texts(store, file) == 1
-    assert pq.read_table(file).to_pylist() == [{"voice_id": "b", "text": "新", "occurred_on": date(2025, 6, 1)}]
+    assert pq.read_table(file).to_pylist() == [
+        {"voice_id": "b", "text": "新", "occurred_on": date(2025, 6, 1), "score": 0.75, "sentiment_version": "s1",
+         "topic_id": None, "topic_version": None}
+    ]  # fmt: skip
