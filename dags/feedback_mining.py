@@ -74,12 +74,12 @@ def _result(work: Callable[[Settings, Path, Path], object], chunk: str, kind: st
 @task(pool=WRITER_POOL, trigger_rule=TriggerRule.NONE_FAILED)
 def load_results(chunks: list[str]) -> list[str]:
     """Merge the results of all chunks into the warehouse, then remove the hand-over."""
+    from ingest.model_alerts import settle_models
     from nlp.topics import write_topics
     from nlp.watching import watch_run
     from warehouse.handover import load_assignments, load_opinions, load_scores, load_topics, load_watch
 
     if not chunks:
-    from ingest.model_alerts import settle_models
         return []
     folder = Path(chunks[0]).parent
     names = [Path(chunk).name for chunk in chunks]
@@ -91,15 +91,15 @@ def load_results(chunks: list[str]) -> list[str]:
         load_topics(SETTINGS, registry),
         load_opinions(SETTINGS, [folder / "opinions" / name for name in names]),
     ]
-    shutil.rmtree(folder)
-    return [str(count) for count in counts]
-
-
     scored, assigned = ([folder / kind / name for name in names] for kind in ("sentiment", "topics"))
     watched = folder / "watched.parquet"
     watch_run(SETTINGS, folder.name, [Path(chunk) for chunk in chunks], scored, assigned, watched)
     load_watch(SETTINGS, watched)
     settle_models(SETTINGS)
+    shutil.rmtree(folder)
+    return [str(count) for count in counts]
+
+
 with pipeline_dag(
     "feedback_mining", schedule=AssetAny(MART, SENTIMENT_MODEL, TOPIC_MODEL), doc=__doc__, tags=["nlp"]
 ) as dag:

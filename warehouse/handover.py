@@ -166,22 +166,6 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
         ),
         ("voice_id",),
     ),
-}
-ROW_HASH = "_row_hash"
-# A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
-_VOICES = "SELECT voice_id, text, md5(text) AS text_hash FROM intermediate.int_voices WHERE trim(text) <> ''"
-
-
-class HandoverError(HuiyinError):
-    """A result file doesn't hold what the warehouse needs; the message names file and columns."""
-
-
-def create_nlp_tables(warehouse: Warehouse) -> None:
-    """Create schema ``nlp`` and its tables unless they exist, so that dbt can read them before the first scoring."""
-    for table, (schema, key) in NLP_TABLES.items():
-        columns = schema.append(pa.field(ROW_HASH, pa.string()))
-        warehouse.create_table("nlp", table, columns, key)
-        warehouse.add_missing_columns("nlp", table, columns)
     "model_watch": (
         pa.schema(
             [
@@ -202,6 +186,22 @@ def create_nlp_tables(warehouse: Warehouse) -> None:
         ),
         ("watch_kind", "window_id", "measure"),
     ),
+}
+ROW_HASH = "_row_hash"
+# A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
+_VOICES = "SELECT voice_id, text, md5(text) AS text_hash FROM intermediate.int_voices WHERE trim(text) <> ''"
+
+
+class HandoverError(HuiyinError):
+    """A result file doesn't hold what the warehouse needs; the message names file and columns."""
+
+
+def create_nlp_tables(warehouse: Warehouse) -> None:
+    """Create schema ``nlp`` and its tables unless they exist, so that dbt can read them before the first scoring."""
+    for table, (schema, key) in NLP_TABLES.items():
+        columns = schema.append(pa.field(ROW_HASH, pa.string()))
+        warehouse.create_table("nlp", table, columns, key)
+        warehouse.add_missing_columns("nlp", table, columns)
 
 
 @dataclass(frozen=True)
@@ -275,6 +275,11 @@ def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
 def load_topics(settings: Settings, file: Path) -> MergeCounts:
     """Merge the topic registry (columns of ``nlp.topics``) into the warehouse. Raises :class:`HandoverError`."""
     return _load(settings, "topics", [file], None)
+
+
+def load_watch(settings: Settings, file: Path) -> MergeCounts:
+    """Merge what watching the models found into ``nlp.model_watch``. Raises :class:`HandoverError`."""
+    return _load(settings, "model_watch", [file], "watched_at")
 
 
 def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
@@ -352,11 +357,6 @@ def read_results(file: Path, schema: pa.Schema, instant: str | None = None) -> p
     try:
         found = pq.read_table(file)
     except (OSError, pa.ArrowInvalid) as error:
-def load_watch(settings: Settings, file: Path) -> MergeCounts:
-    """Merge what watching the models found into ``nlp.model_watch``. Raises :class:`HandoverError`."""
-    return _load(settings, "model_watch", [file], "watched_at")
-
-
         raise HandoverError(f"result file {file} can't be read: {error}; run the scoring again") from error
     if instant is not None and instant not in found.column_names:
         now = datetime.now(UTC).replace(tzinfo=None)

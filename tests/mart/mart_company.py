@@ -421,6 +421,12 @@ def meaning(voices: Iterable[str]) -> Rows:
         | effect
         | gain
     ]
+    rows["model_watch"] = [
+        {"watch_kind": "week", "window_id": "2024-06-24", "measure": measure, "week_start_on": date(2024, 6, 24),
+         "text_count": 90, "reference_count": 700, "mean_value": 0.4, "reference_mean": 0.1, "drift_index": index,
+         "chance": 0.0001, "is_drift": index >= 0.25, "watched_at": datetime(2024, 7, 1)}
+        for measure, index in (("scores", 0.4), ("uncertain", 0.01))
+    ]
     rows["customer_insights"] = [
         {"customer_ref": "c1", "segment_id": 0, "segment_zh": "全部", "risk": 0.7, "risk_method": "score",
          "priority": 0.9, "reasons_zh": "反复联系", "contact_count": 3, "main_topic": "退款", "computed_on": day},
@@ -442,12 +448,6 @@ def _knowledge(voices: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, 
         "answer": "在App里申请",
         "answer_voice_id": asking[0] if asking else "ticket:x",
     }
-    rows["model_watch"] = [
-        {"watch_kind": "week", "window_id": "2024-06-24", "measure": measure, "week_start_on": date(2024, 6, 24),
-         "text_count": 90, "reference_count": 700, "mean_value": 0.4, "reference_mean": 0.1, "drift_index": index,
-         "chance": 0.0001, "is_drift": index >= 0.25, "watched_at": datetime(2024, 7, 1)}
-        for measure, index in (("scores", 0.4), ("uncertain", 0.01))
-    ]
     gaps = [
         found | held | {"gap_id": 1, "question": "怎么开发票", "draft": "问:怎么开发票"},
         found | held | {"gap_id": 2, "question": "滤芯怎么换", "article_source": "kb", "article_id": "KB-1"},
