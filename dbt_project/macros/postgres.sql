@@ -17,9 +17,12 @@
     {#-
     Until the end of the model's transaction PostgreSQL joins whole tables by hashing or merging. It takes a join on two
     columns (a ticket and an instant of it) to find one row where it finds thousands, and would then go through a whole
-    table for each. An increment keeps the look-ups by index, which make it independent of the history.
+    table for each. An increment keeps the look-ups by index, which make it independent of the history; sums (agg_…)
+    look up nothing.
     -#}
-    {%- if target.type == "postgres" and not is_increment() -%} set local enable_nestloop = off {%- endif -%}
+    {%- if target.type == "postgres" and (this.identifier.startswith("agg_") or not is_increment()) -%}
+    set local enable_nestloop = off
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro looked_up_by(key) -%}
