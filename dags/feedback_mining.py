@@ -1,8 +1,8 @@
 """Score what customers wrote: sentiment, opinions and topics of every text that is new, changed, or of an older model.
 
 The texts leave the warehouse as Parquet chunks; the scoring tasks are mapped over the chunks, need no warehouse and may
-run on several workers; their results come back by merge. The first run fits the topic model. With no new texts the run
-only builds and publishes.
+run on several workers; their results come back by merge. Then texts that say the same are grouped: a pasted text is one
+voice. The first run fits the topic model. With no new texts the run only builds and publishes.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ def hand_over() -> list[str]:
     from nlp.topics import current_version
     from warehouse.handover import ModelVersions, export_unscored
 
-    run_id = get_current_context()["run_id"]
-    folder = SETTINGS.handover_dir / re.sub(r"[^0-9A-Za-z-]+", "_", run_id)
     versions = ModelVersions(sentiment_version(SETTINGS), current_version(SETTINGS), opinion_version(SETTINGS))
-    files = export_unscored(SETTINGS, versions, folder)
+    files = export_unscored(SETTINGS, versions, _folder("texts"))
     return [str(file) for file in files]
 
 
@@ -62,6 +60,12 @@ def assign(chunk: str) -> None:
     from nlp.topics import assign_chunk
 
     _result(assign_chunk, chunk, "topics")
+
+
+def _folder(kind: str) -> Path:
+    """Where this run keeps what is on its way."""
+    run_id = re.sub(r"[^0-9A-Za-z-]+", "_", get_current_context()["run_id"])
+    return SETTINGS.handover_dir / f"{run_id}-{kind}"
 
 
 def _result(work: Callable[[Settings, Path, Path], object], chunk: str, kind: str) -> None:
@@ -100,6 +104,22 @@ def load_results(chunks: list[str]) -> list[str]:
     return [str(count) for count in counts]
 
 
+@task(pool=WRITER_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+def group_copies() -> list[str]:
+    """Group what says the same, of all texts that weren't looked at yet, the oldest first; what each load changed."""
+    from nlp.copies import copy_version, fold_copies
+    from warehouse.handover import export_unfolded, load_copies
+
+    folder = _folder("copies")
+    version, days = copy_version(SETTINGS), SETTINGS.nlp.copy_days
+    counts = []
+    while export_unfolded(SETTINGS, version, days, folder / "unfolded.parquet"):
+        fold_copies(SETTINGS, folder / "unfolded.parquet", folder / "copies.parquet")
+        counts.append(str(load_copies(SETTINGS, folder / "copies.parquet")))
+    shutil.rmtree(folder, ignore_errors=True)
+    return counts
+
+
 with pipeline_dag(
     "feedback_mining", schedule=AssetAny(MART, SENTIMENT_MODEL, TOPIC_MODEL), doc=__doc__, tags=["nlp"]
 ) as dag:
@@ -107,5 +127,5 @@ with pipeline_dag(
     scored = score.expand(chunk=chunks)
     model = topic_model(chunks)
     assigned = assign.expand(chunk=chunks)
-    chain(scored, model, assigned, load_results(chunks), build_and_publish(MEANING, "meaning"))
+    chain(scored, model, assigned, load_results(chunks), group_copies(), build_and_publish(MEANING, "meaning"))
     end_with(judge_tasks(), dag)

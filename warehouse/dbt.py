@@ -30,6 +30,7 @@ from warehouse.builds import (
     forget_build,
 )
 from warehouse.connection import Warehouse, open_warehouse
+from warehouse.handover import create_nlp_tables
 from warehouse.rules import check_rules
 
 Command = Literal["build", "run", "test", "seed", "compile", "parse", "source freshness", "docs generate"]
@@ -108,6 +109,7 @@ def run_dbt(
     # Waits for another process to leave the file, with the one error that everybody knows; dbt itself wouldn't wait.
     with open_warehouse(settings) as warehouse:
         create_build_tables(warehouse)
+        create_nlp_tables(warehouse)
         rules = fingerprint(settings, warehouse, variables or {})
         if is_build:
             full_refresh = _is_full_refresh(warehouse, rules, full_refresh)

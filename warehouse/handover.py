@@ -30,9 +30,25 @@ NLP_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
                 pa.field("score", pa.float64()),
                 pa.field("label", pa.string()),
                 pa.field("scored_at", pa.timestamp("us"), nullable=False),
+                pa.field("noise", pa.string()),
+                pa.field("noise_reason", pa.string()),
             ]
         ),
         ("voice_id", "model_version"),
+    ),
+    "copies": (
+        pa.schema(
+            [
+                pa.field("voice_id", pa.string(), nullable=False),
+                pa.field("text_hash", pa.string(), nullable=False),
+                pa.field("model_version", pa.string(), nullable=False),
+                pa.field("first_voice_id", pa.string(), nullable=False),
+                pa.field("first_text_hash", pa.string()),
+                pa.field("boilerplate", pa.string()),
+                pa.field("found_at", pa.timestamp("us"), nullable=False),
+            ]
+        ),
+        ("voice_id",),
     ),
     "topic_assignment": (
         pa.schema(
@@ -191,6 +207,32 @@ ROW_HASH = "_row_hash"
 # A text and its hash as the warehouse sees them; md5 gives the same hexadecimal on both engines.
 _VOICES = "SELECT voice_id, text, md5(text) AS text_hash FROM intermediate.int_voices WHERE trim(text) <> ''"
 
+_VOICES_IN_TIME = _VOICES.replace("text,", "text, occurred_at,", 1)
+CHUNKS_FOLDED = 4
+# An index of copies is small beside the texts, so more of them fit into memory than where vectors are made.
+_UNFOLDED = """
+    WITH voices AS ({voices}),
+    grouped AS (
+        SELECT v.voice_id, v.text, v.text_hash, v.occurred_at, c.first_voice_id,
+            coalesce(f.occurred_at, v.occurred_at) AS first_at,
+            c.voice_id IS NULL OR c.model_version <> {version} OR c.text_hash <> v.text_hash
+                OR coalesce(c.first_text_hash <> f.text_hash, false) AS is_new
+        FROM voices v
+        LEFT JOIN nlp.copies c ON c.voice_id = v.voice_id
+        LEFT JOIN voices f ON f.voice_id = c.first_voice_id
+    ),
+    taken AS (SELECT * FROM grouped WHERE is_new ORDER BY occurred_at, voice_id LIMIT {limit}),
+    span AS (SELECT min(occurred_at) AS from_at, max(occurred_at) AS to_at FROM taken)
+    SELECT voice_id, text, text_hash, occurred_at, first_voice_id, is_new
+    FROM grouped
+    WHERE NOT is_new
+        AND first_at >= (SELECT from_at FROM span) - interval '{days} days'
+        AND first_at <= (SELECT to_at FROM span) + interval '{days} days'
+    UNION ALL
+    SELECT voice_id, text, text_hash, occurred_at, NULL, is_new FROM taken
+    ORDER BY is_new, occurred_at, voice_id
+"""
+
 
 class HandoverError(HuiyinError):
     """A result file doesn't hold what the warehouse needs; the message names file and columns."""
@@ -240,7 +282,8 @@ def export_texts(settings: Settings, folder: Path) -> list[Path]:
 def load_scores(settings: Settings, files: Iterable[Path]) -> MergeCounts:
     """Merge sentiment results into ``nlp.sentiment``; loading a file again changes nothing.
 
-    Each file has voice_id, text_hash, model_version, score and label. Raises :class:`HandoverError`.
+    Each file has voice_id, text_hash, model_version, score, label, noise and noise_reason. Raises
+    :class:`HandoverError`.
     """
     return _load(settings, "sentiment", files, "scored_at")
 
@@ -251,6 +294,38 @@ def load_assignments(settings: Settings, files: Iterable[Path]) -> MergeCounts:
     Each file has voice_id, text_hash, topic_id, similarity and model_version. Raises :class:`HandoverError`.
     """
     return _load(settings, "topic_assignment", files, "assigned_at")
+
+
+def export_unfolded(settings: Settings, version: str, window_days: int, file: Path) -> int:
+    """Write texts that weren't looked at for copies yet, the oldest first, and those that they may be copies of.
+
+    Returns how many new ones there are, at most ``nlp.chunk_size`` × :data:`CHUNKS_FOLDED`; 0: nothing is left, and no
+    file is written. A text counts as new, too, when it or the first of its group has changed. The others are all texts
+    of groups whose first is at most ``window_days`` away. Columns: voice_id, text, text_hash, occurred_at,
+    first_voice_id, is_new; new ones come last, both kinds in the order of their instants.
+    """
+    query = _UNFOLDED.format(
+        voices=_VOICES_IN_TIME,
+        version=_literal(version),
+        days=int(window_days),
+        limit=settings.nlp.chunk_size * CHUNKS_FOLDED,
+    )
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        texts = warehouse.query(query)
+    new_count = int(sum(texts["is_new"].to_pylist()))
+    if new_count:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(texts, file)
+    return new_count
+
+
+def load_copies(settings: Settings, file: Path) -> MergeCounts:
+    """Merge groups of copies into ``nlp.copies``; loading a file again changes nothing.
+
+    Raises :class:`HandoverError`.
+    """
+    return _load(settings, "copies", [file], "found_at")
 
 
 def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
@@ -289,7 +364,7 @@ def forget_voices(settings: Settings, voice_ids: Sequence[str]) -> int:
     with open_warehouse(settings) as warehouse:
         create_nlp_tables(warehouse)
         with warehouse.transaction():
-            for table in ("sentiment", "topic_assignment", "opinions"):
+            for table in ("sentiment", "topic_assignment", "opinions", "copies"):
                 gone += warehouse.select_matching("nlp", table, keys).num_rows
                 warehouse.delete_matching("nlp", table, keys)
             # Whom else the list holds is ranked anew at the next run.

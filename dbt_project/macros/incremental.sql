@@ -112,7 +112,8 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {#- Whether there is nothing yet that an increment could begin from. -#}
     {%- if not execute or flags.FULL_REFRESH -%} {{ return(true) }} {%- endif -%}
     {%- set begun = [
-        "int_tickets", "int_ticket_events", "int_messages", "int_feedback", "int_voices", "int_identity",
+        "int_tickets", "int_ticket_events", "int_messages", "int_feedback", "int_voices", "int_voice_copies",
+        "int_identity",
     ] -%}
     {%- for name in begun -%}
         {%- if not built(name) -%} {{ return(true) }} {%- endif -%}
@@ -125,6 +126,7 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {{ return({
         "sentiment": ["''", "''", "loaded.scored_at"],
         "topic_assignment": ["''", "''", "loaded.assigned_at"],
+        "copies": ["''", "''", "loaded.found_at"],
     }.get(entity, ["loaded._source", "coalesce(loaded._batch_id, '')", "loaded._loaded_at"])) }}
 {%- endmacro %}
 

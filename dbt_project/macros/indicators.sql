@@ -40,7 +40,8 @@
     {%- set met = "case when sla_state = 'met' then 1 else 0 end" -%}
     {#-
     Whoever opens a ticket has a problem: its text is negative by nature. The share of negative voices is measured
-    on what customers say unasked or when asked for an opinion: reviews, posts, survey comments.
+    on what customers say unasked or when asked for an opinion: reviews, posts, survey comments. A text that many
+    paste is one voice, noise is none.
     -#}
     {{ return({
         "fct_tickets": {"day": "created_on", "indicators": {
@@ -87,7 +88,7 @@
         "fct_sentiment": {"day": "occurred_on", "indicators": {
             "negative_share": {
                 "value": "case when sentiment_label = 'negative' then 1 else 0 end", "divisor": 1,
-                "rows": "voice_kind <> 'ticket' and sentiment_label is not null",
+                "rows": "voice_kind <> 'ticket' and sentiment_label is not null and is_counted",
             },
         }},
     }) }}

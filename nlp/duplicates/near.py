@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -26,16 +26,18 @@ ALIKE_FROM = 0.6
 SHORTEST = 12
 """Characters from which a text can be a copy: 好评 or 不错 is what many people say by themselves."""
 _SHINGLE = 3
-_BANDS, _ROWS = 32, 4
-_LEAST_OF_FIRST = 2 / 3
+BANDS, _ROWS = 32, 4
+LEAST_OF_FIRST = 2 / 3
+"""Share of the threshold by which a copy of a copy must still be like the first."""
 _FULLEST_BUCKET = 20
-_COMPARED = 8
+MOST_COMPARED = 8
+"""Candidates that are compared exactly."""
 _NO_WORD = re.compile(r"[\W_]+")
 
 _Hashes = npt.NDArray[np.uint64]
 _random = np.random.default_rng(20250101)
-_FACTORS: _Hashes = _random.integers(1, 2**63, (_BANDS * _ROWS, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-_SHIFTS: _Hashes = _random.integers(0, 2**63, (_BANDS * _ROWS, 1), dtype=np.uint64)
+_FACTORS: _Hashes = _random.integers(1, 2**63, (BANDS * _ROWS, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_SHIFTS: _Hashes = _random.integers(0, 2**63, (BANDS * _ROWS, 1), dtype=np.uint64)
 _BAND_FACTORS: _Hashes = _random.integers(1, 2**63, _ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 _HALF = np.uint64(32)
@@ -69,24 +71,24 @@ class DuplicateIndex:
 
     def add(self, place: int, text: str) -> int:
         """The place of the first text of the same voice; ``place`` itself where there is none yet."""
-        words = _words(text)
+        words = words_of(text)
         if len(words) < self._shortest:
             return place
         known = self._same.get(words)
         if known is not None:
             return known
-        hashes = np.unique(_shingle_hashes(words))
+        hashes = np.unique(shingle_hashes(words))
         own = frozenset(hashes.tolist())
-        keys = _band_keys(hashes)
+        keys = band_keys(hashes).tolist()
         best, best_likeness = place, 0.0
         # The more bands two texts share, the more alike they are; the first few decide.
         meetings = Counter(chain.from_iterable(self._buckets.get(key, ()) for key in keys))
-        for candidate, _ in sorted(meetings.items(), key=lambda met: (-met[1], met[0]))[:_COMPARED]:
+        for candidate, _ in sorted(meetings.items(), key=lambda met: (-met[1], met[0]))[:MOST_COMPARED]:
             first = self._firsts[candidate]
             likeness = jaccard(own, self._sets[candidate])
             if likeness < self._alike_from or likeness <= best_likeness:
                 continue
-            if jaccard(own, self._sets[first]) >= _LEAST_OF_FIRST * self._alike_from:
+            if jaccard(own, self._sets[first]) >= LEAST_OF_FIRST * self._alike_from:
                 best, best_likeness = first, likeness
         self._sets[place], self._firsts[place], self._same[words] = own, best, best
         for key in keys:
@@ -105,7 +107,7 @@ def find_duplicates(texts: Iterable[str], alike_from: float = ALIKE_FROM, shorte
 
 def shingles(text: str) -> frozenset[int]:
     """The hashed runs of three characters that stand for a text."""
-    return frozenset(_shingle_hashes(_words(text)).tolist())
+    return frozenset(shingle_hashes(words_of(text)).tolist())
 
 
 def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
@@ -115,13 +117,14 @@ def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
     return shared / every if every else 0.0
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
     """The letters of a text in lower case; a placeholder is its kind, whoever was meant."""
     clean = PLACEHOLDER.sub(lambda found: found.group().rstrip("]0123456789#"), normalise(text))
     return _NO_WORD.sub("", clean).lower()
 
 
-def _shingle_hashes(words: str) -> _Hashes:
+def shingle_hashes(words: str) -> _Hashes:
+    """The hashed runs of three characters of what :func:`words_of` gave, in their order, repeated ones too."""
     points = code_points(words).astype(np.uint64)
     if len(points) < _SHINGLE:
         return np.empty(0, np.uint64)
@@ -130,9 +133,9 @@ def _shingle_hashes(words: str) -> _Hashes:
     return mixed
 
 
-def _band_keys(hashes: _Hashes) -> Sequence[int]:
-    """One key a band, of the minimal hashes under 128 multiply-shift functions."""
-    minimal = (_FACTORS * hashes + _SHIFTS).min(axis=1).reshape(_BANDS, _ROWS)
-    keys = (minimal * _BAND_FACTORS).sum(axis=1) + np.arange(_BANDS, dtype=np.uint64)
-    found: list[int] = ((keys ^ (keys >> _HALF)) * _MIX[1]).tolist()
-    return found
+def band_keys(hashes: _Hashes) -> _Hashes:
+    """One key a band, of the minimal hashes under 128 multiply-shift functions. At least one hash is needed."""
+    minimal = (_FACTORS * hashes + _SHIFTS).min(axis=1).reshape(BANDS, _ROWS)
+    keys = (minimal * _BAND_FACTORS).sum(axis=1) + np.arange(BANDS, dtype=np.uint64)
+    mixed: _Hashes = (keys ^ (keys >> _HALF)) * _MIX[1]
+    return mixed

@@ -80,12 +80,16 @@ class TopicStore:
             learned.save(boilerplate_dir(self.settings) / f"{learned.digest}.json")
         learned.save(self._boilerplate_file)
 
+    def boilerplate(self) -> Boilerplate:
+        """What was learned last. Raises :class:`nlp.duplicates.boilerplate.BoilerplateError`."""
+        return Boilerplate.load(self._boilerplate_file)
+
     def prepared(self, texts: Iterable[str]) -> list[str]:
         """What of each text is embedded: without boilerplate, see also :func:`nlp.embed.prepare`. May be empty.
 
         Raises :class:`nlp.duplicates.boilerplate.BoilerplateError`.
         """
-        boilerplate = Boilerplate.load(self._boilerplate_file)
+        boilerplate = self.boilerplate()
         return [prepare(boilerplate.remove(text)) for text in texts]
 
     def sample(self, texts: Sequence[str], *, wordless: bool = False) -> list[str]:

@@ -364,9 +364,15 @@ def decisions() -> Rows:
     }  # fmt: skip
 
 
+NOISE = {
+    0: {"noise": "advertising", "noise_reason": "推销用语 加微信"},
+    1: {"noise": "foreign", "noise_reason": "英语"},
+}
+
+
 def meaning(voices: Iterable[str]) -> Rows:
     """Scores of two model versions and topics for some voices."""
-    rows: Rows = {"sentiment": [], "topic_assignment": [], "opinions": [], "topics": []}
+    rows: Rows = {"sentiment": [], "topic_assignment": [], "opinions": [], "topics": [], "copies": []}
     for number, voice in enumerate(sorted(voices)):
         if number % 7 == 0:
             continue
@@ -381,6 +387,7 @@ def meaning(voices: Iterable[str]) -> Rows:
                     "label": "negative" if score < 0.4 else "positive",
                     "scored_at": datetime(2024, 7, day),
                 }
+                | NOISE.get(number % 13, {})
             )
         said = {"voice_id": voice, "text_hash": "x", "model_version": "o1"}
         rows["opinions"] += (
@@ -399,6 +406,20 @@ def meaning(voices: Iterable[str]) -> Rows:
                 "similarity": 0.5,
                 "model_version": "t1",
                 "assigned_at": datetime(2024, 7, 1),
+            }
+        )
+    scored = [row["voice_id"] for row in rows["topic_assignment"]]
+    for number, voice in enumerate(scored):
+        # Six that say the same, two that do, two that repeat somebody who is gone.
+        place = number % 10
+        first = scored[number - place] if place < 6 else scored[number - place + 6]
+        rows["copies"].append(
+            {
+                "voice_id": voice,
+                "text_hash": "x",
+                "model_version": "c1",
+                "first_voice_id": first if place < 8 else f"feedback:desk:gone-{number - place}",
+                "found_at": datetime(2024, 7, 1),
             }
         )
     rows["topics"] = [

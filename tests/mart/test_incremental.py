@@ -197,8 +197,18 @@ class Growing:
         at = self.now + timedelta(hours=1)
         again = self.chance.sample(sorted(scored), min(len(scored), 5))
         rows = company.meaning(voices - scored)
-        for row in rows["sentiment"] + rows["topic_assignment"]:
-            row["scored_at" if "scored_at" in row else "assigned_at"] = at
+        for row in rows["sentiment"] + rows["topic_assignment"] + rows["copies"]:
+            row[next(name for name in ("scored_at", "assigned_at", "found_at") if name in row)] = at
+        if scored:
+            # Late copies join groups of days ago, and one of those turns out to say something else.
+            firsts = self.built.frame("nlp.copies")["first_voice_id"]
+            for row in rows["copies"][:3]:
+                row["first_voice_id"] = self.chance.choice(firsts)
+            with open_warehouse(self.settings) as warehouse:
+                warehouse.execute(
+                    f"update nlp.copies set first_voice_id = voice_id, found_at = timestamp '{at}'"
+                    f" where voice_id = '{again[0]}'"
+                )
         rows["sentiment"] = [row for row in rows["sentiment"] if row["model_version"] == "s1"] + [
             {"voice_id": voice, "text_hash": "x", "model_version": f"s{self.day + 2}", "score": 0.1,
              "label": "negative", "scored_at": at}

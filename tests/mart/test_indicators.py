@@ -42,7 +42,7 @@ def observations(on_duckdb: Built) -> pd.DataFrame:
     """What each record adds to each indicator, worked out from the facts by the definitions of docs/metrics.md."""
     tickets, sla = on_duckdb.frame("fct_tickets"), on_duckdb.frame("fct_sla")
     feedback, voices = on_duckdb.frame("fct_feedback"), on_duckdb.frame("fct_sentiment")
-    voices = voices[voices["voice_kind"] != "ticket"]
+    voices = voices[voices["is_counted"] & (voices["voice_kind"] != "ticket")]
     sla = sla[sla["sla_state"].isin(["met", "breached"])]
     solved_once = tickets[tickets["first_resolved_at"].notna()]
     nps = feedback["nps_group"].map({"promoter": 100, "passive": 0, "detractor": -100})

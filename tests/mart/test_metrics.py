@@ -243,7 +243,7 @@ def test_indicators_are_sums_and_counts_of_the_facts(on_duckdb: Built) -> None:
     solved = tickets["resolution_business_seconds"].dropna()
     rated = feedback["csat_score"].dropna()
     groups = feedback["nps_group"].dropna()
-    labels = voices.loc[voices["voice_kind"] != "ticket", "sentiment_label"].dropna()
+    labels = voices.loc[voices["is_counted"] & (voices["voice_kind"] != "ticket"), "sentiment_label"].dropna()
     decided = sla[(sla["sla_metric"] == "resolution") & sla["sla_state"].isin(["met", "breached"])]
     by_hand = {
         "resolution_hours": (solved.sum() / 3600, len(solved)),

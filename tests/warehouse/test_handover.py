@@ -21,7 +21,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     settings = Settings(var=tmp_path, warehouse=url, mask_key="k", nlp=NlpSettings(chunk_size=100))
     with open_warehouse(settings) as warehouse:
         warehouse.execute("CREATE SCHEMA intermediate")
-        warehouse.execute("CREATE TABLE intermediate.int_voices (voice_id VARCHAR, voice_kind VARCHAR, text VARCHAR)")
+        warehouse.execute(
+            "CREATE TABLE intermediate.int_voices (voice_id VARCHAR, voice_kind VARCHAR, text VARCHAR,"
+            " occurred_at TIMESTAMP)"
+        )
         rows = {
             "ticket:a:1": "物流太慢😡",
             "ticket:a:2": "客服态度好",
@@ -47,9 +50,8 @@ def score(
     ids = {"voice_id": [r["voice_id"] for r in rows], "text_hash": [r["text_hash"] for r in rows]}
     n = len(rows)
     scores, assigned = settings.var_dir / "scores.parquet", settings.var_dir / "assigned.parquet"
-    pq.write_table(
-        pa.table(ids | {"score": [0.2] * n, "label": ["negative"] * n, "model_version": [sentiment] * n}), scores
-    )
+    judged = {"score": [0.2] * n, "label": ["negative"] * n, "noise": [None] * n, "noise_reason": [None] * n}
+    pq.write_table(pa.table(ids | judged | {"model_version": [sentiment] * n}), scores)
     pq.write_table(
         pa.table(ids | {"topic_id": [7] * n, "similarity": [0.9] * n, "model_version": [topics] * n}), assigned
     )

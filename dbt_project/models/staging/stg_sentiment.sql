@@ -5,6 +5,8 @@ with ranked as (
         score,
         label,
         model_version,
+        noise,
+        noise_reason,
         row_number() over (partition by voice_id order by scored_at desc, model_version desc) as newest_first
     from {{ source("nlp", "sentiment") }}
 )
@@ -13,6 +15,8 @@ select
     voice_id,
     score,
     label,
-    model_version
+    model_version,
+    noise,
+    noise_reason
 from ranked
 where newest_first = 1

@@ -1,2 +1,2 @@
--- The same of scores and topics.
-{{ loads_of("nlp", ["sentiment", "topic_assignment"]) }}
+-- The same of scores, topics and groups of copies.
+{{ loads_of("nlp", ["sentiment", "topic_assignment", "copies"]) }}
