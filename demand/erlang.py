@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import hyperu
+from scipy.special import gammaincc, gammaln
 
 from demand.arrivals import DemandError
 
@@ -33,14 +33,20 @@ def blocking_probability(positions: float, load_erlangs: float) -> float:
     """Erlang B, by its recursion B(n) = A·B(n−1) ÷ (n + A·B(n−1)), which never overflows.
 
     Between whole numbers, as rosters less breaks give them, by its continuous extension
-    1 ÷ B(N) = A ∫ e^(−At) (1+t)^N dt (D. L. Jagerman, "Some properties of the Erlang loss function", 1974), which is
-    a confluent hypergeometric function.
+    1 ÷ B(N) = A ∫ e^(−At) (1+t)^N dt (D. L. Jagerman, "Some properties of the Erlang loss function", 1974).
     """
     part = positions % 1
-    blocked = 1.0 if part == 0 or load_erlangs == 0 else float(1 / (load_erlangs * hyperu(1, part + 2, load_erlangs)))
+    blocked = 1.0 if part == 0 or load_erlangs == 0 else 1 / _inverse_blocking(part, load_erlangs)
     for number in range(1, math.floor(positions) + 1):
         blocked = load_erlangs * blocked / (number + part + load_erlangs * blocked)
     return blocked
+
+
+def _inverse_blocking(part: float, load: float) -> float:
+    """1 ÷ B of less than one position: e^A · A^(−N) · Γ(N+1, A), for heavy loads its asymptotic series."""
+    if load > 500:
+        return 1 + part / load * (1 + (part - 1) / load * (1 + (part - 2) / load))
+    return float(math.exp(load - part * math.log(load) + gammaln(part + 1)) * gammaincc(part + 1, load))
 
 
 def wait_probability(positions: float, load_erlangs: float) -> float:

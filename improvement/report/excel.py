@@ -15,7 +15,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from improvement.report.mart import Row
 from improvement.report.sections.context import Context, in_order
+from improvement.report.sections.demand import arrivals, event_of, expected, interval
 from improvement.report.sections.effects import effect_windows, effect_words
+from improvement.report.sections.staffing import consequence, is_short, team_plans
 
 PERCENT, SIGNED_PERCENT, DECIMAL, COUNT, DAY = "0.0%", "+0.0%;-0.0%;0.0%", "#,##0.0", "#,##0", "yyyy-mm-dd"
 _HEADER_FILL = PatternFill("solid", fgColor="1F5F8B")
@@ -45,6 +47,8 @@ def workbook_bytes(context: Context) -> bytes:
     _sheet(book, text["sheet_problem"], _problem_columns(context), rows.problem_response)
     _sheet(book, text["sheet_actions"], _action_columns(context), rows.actions)
     _sheet(book, text["sheet_knowledge"], _knowledge_columns(context), rows.knowledge_gaps)
+    _sheet(book, text["sheet_demand"], _demand_columns(context), _demand_rows(context))
+    _sheet(book, text["sheet_staffing"], _staffing_columns(context), _staffing_rows(context))
     content = BytesIO()
     book.save(content)
     return content.getvalue()
@@ -145,6 +149,59 @@ def _knowledge_columns(context: Context) -> list[Column]:
         Column(text["knowledge_article"], _field("article_title"), width=30),
         Column(text["knowledge_article_id"], _field("article_id"), width=12),
         Column(text["knowledge_draft"], _field("draft"), width=60),
+    ]
+
+
+def _demand_rows(context: Context) -> list[Row]:
+    came, ahead, between = arrivals(context), expected(context), interval(context)
+    return [
+        {
+            "date_day": day,
+            "actual": came.get(day),
+            "expected": ahead.get(day),
+            "low": between[day][0] if day in between else None,
+            "high": between[day][1] if day in between else None,
+        }
+        for day in [*came, *ahead]
+    ]
+
+
+def _demand_columns(context: Context) -> list[Column]:
+    text = context.text
+    return [
+        Column(text["day"], _field("date_day"), DAY, 12),
+        Column(text["weekday"], lambda row: context.name("weekday", row["date_day"].isoweekday()), width=8),
+        Column(text["event"], lambda row: event_of(context, row["date_day"]), width=24),
+        Column(text["chart_demand_came"], _field("actual"), COUNT, 10),
+        Column(text["chart_demand_expected"], _field("expected"), DECIMAL, 10),
+        Column(text["interval_low"], _field("low"), DECIMAL, 10),
+        Column(text["interval_high"], _field("high"), DECIMAL, 10),
+    ]
+
+
+def _staffing_rows(context: Context) -> list[Row]:
+    """Hours in which somebody is needed or rostered, with what a shortage means."""
+    return [
+        {**row, "consequence": consequence(context, plan, row) if is_short(row) else ""}
+        for plan in team_plans(context)
+        for row in plan.hours
+        if row["required_agents"] or row["rostered_agents"]
+    ]
+
+
+def _staffing_columns(context: Context) -> list[Column]:
+    text = context.text
+    return [
+        Column(text["team"], _field("team"), width=16),
+        Column(text["day"], _field("date_day"), DAY, 12),
+        Column(text["weekday"], lambda row: context.name("weekday", row["date_day"].isoweekday()), width=8),
+        Column(text["event"], lambda row: event_of(context, row["date_day"]), width=18),
+        Column(text["hour"], _field("hour_of_day"), "00", 8),
+        Column(text["expected_arrivals"], _field("expected_count"), DECIMAL, 10),
+        Column(text["required"], _field("required_agents"), COUNT, 10),
+        Column(text["rostered"], _field("rostered_agents"), DECIMAL, 10),
+        Column(text["gap"], _field("gap_agents"), "+0.0;-0.0;0.0", 10),
+        Column(text["consequence"], _field("consequence"), width=70),
     ]
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from improvement.report.periods import ALERT_DAYS, TOPIC_DAYS, Periods
+from improvement.report.periods import ALERT_DAYS, DEMAND_DAYS, TOPIC_DAYS, Periods
 from warehouse.connection import Warehouse
 
 Row = dict[str, Any]
+
+_HORIZON_WEEK = "cast(floor((horizon_days - 1) / 7.0) as integer) + 1 as horizon_week"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,13 @@ class MartRows:
     customers_at_risk: list[Row]
     knowledge_gaps: list[Row]
     problem_response: list[Row]
+    demand_days: list[Row]
+    demand_forecast: list[Row]
+    forecast_spread: list[Row]
+    forecast_accuracy: list[Row]
+    demand_calendar: list[Row]
+    staffing: list[Row]
+    staffing_groups: list[Row]
     reconciliation: list[Row]
     extent: Row
 
@@ -49,6 +58,7 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
     Counts and sums are cast, since both engines widen them to types that are awkward in Python.
     """
     as_of = _day(periods.as_of_on)
+    next_day = _day(periods.as_of_on + timedelta(days=1))
     alerts_from = _day(periods.days_before(ALERT_DAYS))
     months_from = _day(periods.twelve_months_start_on)
     return MartRows(
@@ -158,6 +168,52 @@ def read_mart(mart: Warehouse, periods: Periods) -> MartRows:
             f" (select max(period_start_on) from mart.agg_problem_response where period_start_on <= {as_of})"
             " order by ticket_count desc, problem_type"
         ),
+        demand_days=mart.rows(
+            "select date_day, cast(sum(arrival_count) as integer) as arrivals from mart.fct_demand_hourly"
+            f" where date_day >= {_day(periods.days_before(DEMAND_DAYS))} and date_day <= {as_of} group by 1 order by 1"
+        ),
+        demand_forecast=mart.rows(
+            f"select made_on, date_day, {_HORIZON_WEEK}, sum(expected_count) as expected"
+            " from mart.fct_demand_forecast where made_on ="
+            " (select max(made_on) from mart.fct_demand_forecast"
+            f" where not is_backtest and made_on <= {next_day}) and date_day >= {next_day}"
+            " group by 1, 2, 3 order by 2"
+        ),
+        forecast_spread=mart.rows(
+            "select horizon_week, cast(count(*) as integer) as days,"
+            " percentile_cont(0.8) within group (order by abs(actual / expected - 1)) as error_ratio"
+            f" from (select made_on, date_day, {_HORIZON_WEEK}, sum(expected_count) as expected,"
+            " cast(sum(actual_count) as double precision) as actual from mart.fct_demand_forecast"
+            f" where actual_count is not null and date_day <= {as_of} group by 1, 2, 3) as days"
+            " where expected > 0 group by 1 order by 1"
+        ),
+        forecast_accuracy=mart.rows(
+            "select horizon_week, cast(count(*) as integer) as forecast_count,"
+            " cast(count(*) filter (where is_backtest) as integer) as trial_count,"
+            f" {_mean_of('wape', 'actual_count')}, {_mean_of('naive_wape', 'actual_count')},"
+            f" {_mean_of('mape', 'day_count')}, {_mean_of('naive_mape', 'day_count')},"
+            f" {_mean_of('within_interval_share', 'day_count')} from mart.agg_forecast_accuracy"
+            # whole weeks only, and those that both forecasts could be judged by
+            " where channel = 'all' and day_count = 7 and wape is not null and naive_wape is not null"
+            f" and made_on + 7 * cast(horizon_week as integer) <= {next_day} group by 1 order by 1"
+        ),
+        demand_calendar=mart.rows(
+            "select date_day, day_kind, holiday_name, campaign from mart.dim_date"
+            f" where date_day >= {_day(periods.days_before(DEMAND_DAYS))}"
+            f" and date_day <= {_day(periods.as_of_on + timedelta(days=DEMAND_DAYS))}"
+            " and (campaign is not null or day_kind in ('holiday', 'makeup_workday')) order by 1"
+        ),
+        staffing=mart.rows(
+            "select date_day, hour_of_day, team, expected_count, load_erlangs, required_agents, rostered_agents,"
+            " gap_agents from mart.fct_staffing"
+            f" where date_day >= {next_day} and made_on <= {next_day} order by 1, 2, 3"
+        ),
+        staffing_groups=mart.rows(
+            "select date_day, hour_of_day, staffing_group, group_zh, team, method, expected_count, handling_seconds,"
+            " load_erlangs, required_positions, required_agents, service_level, occupancy, target_service_level,"
+            " target_seconds, concurrency, shrinkage from mart.fct_staffing_groups"
+            f" where date_day >= {next_day} and made_on <= {next_day} order by 1, 2, 3"
+        ),
         reconciliation=mart.rows("select * from mart.agg_ticket_reconciliation order by source, ticket_count desc"),
         extent=mart.rows(
             "select (select max(created_on) from mart.fct_tickets) as tickets_through_on,"
@@ -196,6 +252,10 @@ def _indicator_sql(grain: str) -> str:
         " cast(sum(numerator) as double precision) as numerator,"
         " cast(sum(denominator) as double precision) as denominator from mart.agg_indicator_daily"
     )
+
+
+def _mean_of(column: str, weight: str) -> str:
+    return f"sum({column} * {weight}) / nullif(sum({weight}), 0) as {column}"
 
 
 def _topics(mart: Warehouse, periods: Periods) -> list[Row]:

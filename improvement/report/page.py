@@ -17,18 +17,31 @@ from improvement.report.sections.alerts import alerts
 from improvement.report.sections.cards import cards
 from improvement.report.sections.composite import composite
 from improvement.report.sections.context import Context
+from improvement.report.sections.demand import demand, demand_chart
 from improvement.report.sections.drivers import drivers
 from improvement.report.sections.headline import headline
 from improvement.report.sections.indicators import indicators
 from improvement.report.sections.knowledge import knowledge
 from improvement.report.sections.opinions import opinions
 from improvement.report.sections.quality import quality
+from improvement.report.sections.staffing import staffing, staffing_chart
 from improvement.report.sections.tables import tables
 from improvement.report.sections.topics import topics
 from improvement.report.sections.trends import charts, heat_map
 
 _HERE = Path(__file__).parent
-_SECTIONS = ("headline", "indicators", "cards", "alerts", "topics", "knowledge", "tables", "trends", "quality")
+_SECTIONS = (
+    "headline",
+    "indicators",
+    "cards",
+    "alerts",
+    "topics",
+    "knowledge",
+    "tables",
+    "trends",
+    "demand",
+    "quality",
+)
 
 
 def render_page(context: Context, *, workbook: str, zone: str) -> str:
@@ -45,7 +58,7 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         lstrip_blocks=True,
     )
     text, periods, numbers = context.text, context.periods, context.numbers
-    drawn = charts(context)
+    drawn = {**charts(context), "demand": demand_chart(context), "staffing": staffing_chart(context)}
     options = {name: chart["option"] for name, chart in drawn.items() if chart}
     # The policy's hash covers the very characters between the tags, as the parser sees them: newlines as LF.
     echarts = _file("vendor/echarts/echarts.common.min.js")
@@ -81,6 +94,8 @@ def render_page(context: Context, *, workbook: str, zone: str) -> str:
         chart_titles=_chart_titles(context, text),
         chart_options=htmlsafe_json_dumps(options, ensure_ascii=False, allow_nan=False),
         heat=heat_map(context),
+        demand=demand(context),
+        staffing=staffing(context),
         quality=quality(context),
         generated=context.say("generated", at=f"{written_at:%Y-%m-%d %H:%M}", zone=zone),
         css=Markup(_file("templates/report.css")),
@@ -97,6 +112,8 @@ def _chart_titles(context: Context, text: Captions) -> dict[str, str]:
         "response": text["chart_response"],
         "sla": context.say("chart_sla", month=month),
         "satisfaction": text["chart_satisfaction"],
+        "demand": text["chart_demand"],
+        "staffing": text["chart_staffing"],
     }
 
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 ALERT_DAYS = 90
 TOPIC_DAYS = 28
+DEMAND_DAYS = 28
 SPARKLINE_WEEKS = 12
 
 

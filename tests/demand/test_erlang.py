@@ -7,7 +7,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -109,7 +109,8 @@ def test_nobody_is_needed_where_nothing_comes_and_nonsense_is_refused() -> None:
         agents_to_roster(3, 1.0)
 
 
-@given(st.integers(0, 60), st.floats(0.001, 0.999), st.floats(0.05, 0.98))
+@given(st.integers(0, 60), st.one_of(st.floats(1e-16, 1e-9), st.floats(0.001, 0.999)), st.floats(0.05, 0.98))
+@example(11, 1.8e-15, 10 / 11)
 def test_between_whole_numbers_blocking_is_that_of_the_integral_and_falls(
     whole: int, part: float, occupancy: float
 ) -> None:
@@ -122,3 +123,10 @@ def test_between_whole_numbers_blocking_is_that_of_the_integral_and_falls(
         blocking_probability(whole + 1, load) <= blocking_probability(positions, load)
         <= blocking_probability(whole, load)
     )  # fmt: skip
+
+
+def test_heavy_loads_are_as_smooth_as_light_ones() -> None:
+    for part in (0.2, 0.9):
+        below, above = (blocking_probability(510 + part, load) for load in (499.9999, 500.0001))
+        assert below == pytest.approx(above, rel=1e-5)
+        assert blocking_probability(511, 800) < blocking_probability(510 + part, 800) < blocking_probability(510, 800)

@@ -83,6 +83,17 @@ MARTS: dict[str, str] = {
     "agg_action_tracking": "action_id card_id measure owner team started_on:d due_on:d done_on:d progress_percent:f"
     " status is_overdue:b effect_verdict effect_change_ratio:f note",
     "agg_ticket_reconciliation": "source reason ticket_count:i",
+    "fct_demand_hourly": "month_start_on:d date_day:d hour_of_day:i channel problem_type open_seconds:i arrival_count:i"
+    " ticket_count:i duplicate_count:i abandoned_count:i mis_operation_count:i",
+    "fct_demand_forecast": "made_on:d date_day:d hour_of_day:i channel horizon_days:i expected_count:f low_count:i"
+    " high_count:i actual_count:i error_count:f is_within_interval:b method is_backtest:b is_newest:b",
+    "agg_forecast_accuracy": "made_on:d horizon_week:i channel is_backtest:b day_count:i actual_count:i"
+    " expected_count:f bias_ratio:f wape:f naive_wape:f mape:f naive_mape:f within_interval_share:f",
+    "fct_staffing_groups": "date_day:d hour_of_day:i staffing_group group_zh team method made_on:d expected_count:f"
+    " handling_seconds:f load_erlangs:f required_positions:f required_agents:f service_level:f occupancy:f"
+    " target_service_level:f target_seconds:f concurrency:f shrinkage:f",
+    "fct_staffing": "date_day:d hour_of_day:i hour_start_at:t team made_on:d expected_count:f load_erlangs:f"
+    " required_agents:i rostered_agents:f gap_agents:f",
 }
 
 SUBTYPES = (
@@ -282,6 +293,7 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
     """)
     _composite(c)
     _decisions(c)
+    _demand(c, with_outcomes)
     c.execute("""
         INSERT INTO mart.agg_ticket_reconciliation
         SELECT 'service_desk', 'reportable', count(*) FROM mart.fct_tickets
@@ -425,4 +437,75 @@ def _decisions(c: duckdb.DuckDBPyConnection) -> None:
         SELECT a.action_id, card_id, measure, owner, team, started_on, due_on, done_on, progress_percent, status,
             done_on IS NULL AND due_on < DATE '2025-12-31', e.verdict, e.change_ratio, a.note
         FROM mart.fct_actions a LEFT JOIN mart.fct_action_effects e USING (action_id)
+    """)
+
+
+def _demand(c: duckdb.DuckDBPyConnection, with_staffing: bool) -> None:
+    """Forecasts of 20 phone calls a day, 2 an hour from 9 to 19, four made before and one on the report's day."""
+    c.execute("""
+        UPDATE mart.dim_date SET campaign = '双12' WHERE date_day BETWEEN DATE '2025-12-10' AND DATE '2025-12-12'
+    """)
+    c.execute("""
+        INSERT INTO mart.dim_date BY NAME
+        SELECT d::DATE AS date_day, year(d) AS year, isodow(d) AS iso_weekday,
+            CASE WHEN d <= TIMESTAMP '2026-01-03' THEN 'holiday' WHEN d = TIMESTAMP '2026-01-04' THEN 'makeup_workday'
+                WHEN isodow(d) < 6 THEN 'workday' ELSE 'weekend' END AS day_kind,
+            if(d <= TIMESTAMP '2026-01-04', '元旦', NULL) AS holiday_name
+        FROM generate_series(TIMESTAMP '2026-01-01', TIMESTAMP '2026-02-28', INTERVAL 1 DAY) t(d)
+    """)
+    c.execute("""
+        INSERT INTO mart.fct_demand_hourly
+        SELECT date_trunc('month', created_on)::DATE, created_on, created_hour, channel, problem_type, 3600, count(*),
+            count(*), 0, 0, 0
+        FROM mart.fct_tickets GROUP BY ALL
+    """)
+    # A day brings 20 calls; whatever came on days that are over was 10 % less or more by turns.
+    c.execute("""
+        INSERT INTO mart.fct_demand_forecast
+        SELECT made_on, made_on + n::INTEGER, h, 'phone', n + 1, expected, 0, 5,
+            if(made_on + n::INTEGER < DATE '2025-12-31', actual, NULL),
+            if(made_on + n::INTEGER < DATE '2025-12-31', expected - actual, NULL),
+            if(made_on + n::INTEGER < DATE '2025-12-31', true, NULL), 'combination', made_on < DATE '2025-12-24',
+            made_on = DATE '2025-12-31'
+        FROM (
+            SELECT DATE '2025-12-31' - (7 * k)::INTEGER AS made_on, n, h,
+                if(n IN (1, 2, 3), 1.0, if(n = 4, 3.0, 2.0)) AS expected,
+                if(h = 9, if(n % 2 = 0, 0, 2), 1) * expected AS actual
+            FROM range(5) a(k), range(28) b(n), range(9, 19) t(h)
+        )
+    """)
+    c.execute("""
+        INSERT INTO mart.agg_forecast_accuracy
+        SELECT DATE '2025-12-31' - (7 * k)::INTEGER, w, 'all', k > 1, 7, 100 * k, 100 * k, 0, 0.1 + k / 100, 0.3,
+            0.12, 0.25, 0.9
+        FROM range(1, 5) a(k), range(1, 5) b(w) WHERE w <= k
+    """)
+    if not with_staffing:
+        return
+    # Each open hour 200 calls of 180 s (the worked example: 14 desks, 20 on the roster) and 12 mails of 300 s.
+    # As many as required are rostered, at noon only 11 desks' worth, nobody from 17:00; no roster in the last week.
+    c.execute("""
+        INSERT INTO mart.fct_staffing_groups BY NAME
+        SELECT d::DATE AS date_day, h AS hour_of_day, 'hotline' AS staffing_group, '热线电话' AS group_zh,
+            '一线客服组' AS team, 'erlang_c' AS method, DATE '2025-12-31' AS made_on, 200 AS expected_count,
+            180 AS handling_seconds, 10 AS load_erlangs, 14 AS required_positions, 20 AS required_agents,
+            0.88835 AS service_level, 0.714 AS occupancy, 0.8 AS target_service_level, 20 AS target_seconds,
+            1 AS concurrency, 0.3 AS shrinkage
+        FROM generate_series(DATE '2025-12-31', DATE '2026-01-27', INTERVAL 1 DAY) a(d), range(9, 19) b(h)
+        UNION ALL
+        SELECT d::DATE, h, 'written', '邮件与表单', '一线客服组', 'workload', DATE '2025-12-31', 12, 300, 1,
+            1 / 0.85, 1 / 0.85 / 0.7, 1, 0.85, NULL, 14400, 1, 0.3
+        FROM generate_series(DATE '2025-12-31', DATE '2026-01-27', INTERVAL 1 DAY) a(d), range(9, 19) b(h)
+    """)
+    c.execute("""
+        INSERT INTO mart.fct_staffing BY NAME
+        SELECT *, rostered_agents - required_agents AS gap_agents
+        FROM (
+            SELECT date_day, hour_of_day, date_day + hour_of_day * INTERVAL 1 HOUR AS hour_start_at, team, made_on,
+                sum(expected_count) AS expected_count, sum(load_erlangs) AS load_erlangs,
+                ceil(sum(required_agents))::BIGINT AS required_agents,
+                if(date_day < DATE '2026-01-21', CASE WHEN hour_of_day = 12 THEN 11 / 0.7
+                    WHEN hour_of_day < 17 THEN sum(required_agents) ELSE 0 END, NULL) AS rostered_agents
+            FROM mart.fct_staffing_groups GROUP BY date_day, hour_of_day, team, made_on
+        )
     """)

@@ -180,10 +180,10 @@ def _sheets(file: Path) -> dict[str, list[tuple]]:
     return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
 
 
-def test_the_workbook_holds_the_three_template_tables_with_the_marts_numbers(settings: Settings) -> None:
+def test_the_workbook_holds_the_templates_tables_and_staffing_with_the_marts_numbers(settings: Settings) -> None:
     publish_mart(settings.published_file)
     sheets = _sheets(write_report(settings, AS_OF).with_suffix(".xlsx"))
-    assert list(sheets) == ["指标汇总", "问题类型×响应", "改进措施跟踪", "知识缺口"]
+    assert list(sheets) == ["指标汇总", "问题类型×响应", "改进措施跟踪", "知识缺口", "来量与预测", "人力缺口"]
     with duckdb.connect(str(settings.published_file), read_only=True) as connection:
         summary = dict(
             connection.execute(
