@@ -1,36 +1,37 @@
 {{ per_day("period_start_on", "month") }}
 -- Per ticket and stage: what the ticket spent there altogether.
-with tickets as (
+with spent as (
     select
-        tickets.ticket_key,
-        cast(date_trunc('month', tickets.created_on) as date) as period_start_on,
-        {{ dimensions_of("tickets") }},
-        sum(stages.business_seconds) as business_seconds
-    from {{ ref("fct_tickets") }} as tickets
-    inner join {{ ref("fct_ticket_stages") }} as stages on tickets.ticket_key = stages.ticket_key
-    where {{ in_touched_month("tickets.created_on") }}
-    group by tickets.ticket_key, 2, {{ dimensions_of("tickets") }}
+        ticket_key,
+        stage,
+        max(visit_number) as visit_count,
+        sum(business_seconds) as business_seconds
+    from {{ ref("fct_ticket_stages") }}
+    where {{ in_touched_month() }}
+    group by ticket_key, stage
+),
+
+tickets as (
+    select
+        ticket_key,
+        sum(business_seconds) as business_seconds
+    from spent
+    group by ticket_key
 ),
 
 -- The tenth of a month's tickets that took longest, of all channels and teams together.
 ranked as (
     select
-        *,
+        facts.ticket_key,
+        cast(date_trunc('month', facts.created_on) as date) as period_start_on,
+        {{ dimensions_of("facts") }},
         row_number() over (
-            partition by period_start_on order by business_seconds desc, {{ bytewise("ticket_key") }}
-        ) <= ceil(count(*) over (partition by period_start_on) / 10.0) as is_slowest_decile
+            partition by date_trunc('month', facts.created_on)
+            order by tickets.business_seconds desc, {{ bytewise("tickets.ticket_key") }}
+        ) <= ceil(count(*) over (partition by date_trunc('month', facts.created_on)) / 10.0) as is_slowest_decile
     from tickets
-),
-
-spent as (
-    select
-        ticket_key,
-        stage,
-        count(distinct visit_number) as visit_count,
-        sum(business_seconds) as business_seconds
-    from {{ ref("fct_ticket_stages") }}
-    where {{ in_touched_month() }}
-    group by ticket_key, stage
+    inner join {{ ref("fct_tickets") }} as facts on tickets.ticket_key = facts.ticket_key
+    where {{ in_touched_month("facts.created_on") }}
 ),
 
 grouped as (
