@@ -4,7 +4,6 @@ select
     messages.ticket_key,
     messages.source,
     messages.message_id,
-    messages.ticket_id,
     messages.author_ref,
     messages.author_role,
     messages.is_public,

@@ -47,7 +47,8 @@ instances as (
             when first_resolved_at < first_response_at then first_resolution_business_seconds
             when coalesce(first_response_at, first_resolved_at) is null then now_business_seconds
             else coalesce(first_response_business_seconds, first_resolution_business_seconds)
-        end as business_to
+        end as business_to,
+        created_on as started_on
     from tickets
     union all
     select
@@ -57,7 +58,8 @@ instances as (
         tickets.created_at,
         tickets.resolved_at,
         0,
-        case when tickets.is_solved then tickets.resolution_business_seconds else tickets.now_business_seconds end
+        case when tickets.is_solved then tickets.resolution_business_seconds else tickets.now_business_seconds end,
+        tickets.created_on
     from tickets
     inner join wanted on wanted.sla_metric in ('resolution', 'requester_wait', 'agent_work')
     union all
@@ -68,7 +70,8 @@ instances as (
         replies.waiting_since_at,
         replies.ended_at,
         replies.business_from,
-        replies.business_to
+        replies.business_to,
+        {{ local_date("replies.waiting_since_at") }}
     from {{ ref("int_ticket_replies") }} as replies
     inner join tickets on replies.ticket_key = tickets.ticket_key
     where not replies.is_first_response and {{ only_touched("replies.ticket_key") }}
@@ -80,7 +83,8 @@ instances as (
         updates.started_at,
         updates.ended_at,
         updates.business_from,
-        coalesce(updates.business_to, case when updates.ended_at is null then tickets.now_business_seconds end)
+        coalesce(updates.business_to, case when updates.ended_at is null then tickets.now_business_seconds end),
+        {{ local_date("updates.started_at") }}
     from updates
     inner join tickets on updates.ticket_key = tickets.ticket_key
     where not updates.is_solved
@@ -96,7 +100,7 @@ select
     instances.business_from,
     -- An end before the start (a source's clock) and a clock that starts after 'now' have taken no time.
     greatest(coalesce(instances.business_to, instances.business_from), instances.business_from) as business_to,
-    {{ local_date("instances.started_at") }} as started_on,
+    instances.started_on,
     tickets.customer_tier,
     tickets.priority_at_creation,
     -- As of the end, or of now: a ticket that becomes urgent has the urgent target from then on.

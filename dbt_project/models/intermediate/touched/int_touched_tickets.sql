@@ -97,13 +97,13 @@ changed as (
     -- An event or a message may have gone to another ticket.
     select
         events.source,
-        events.ticket_id
+        {{ ticket_id_of("events") }} as ticket_id
     from {{ built("int_ticket_events") }} as events
     inner join new_events on events.source = new_events.source and events.event_id = new_events.event_id
     union
     select
         messages.source,
-        messages.ticket_id
+        {{ ticket_id_of("messages") }} as ticket_id
     from {{ built("int_messages") }} as messages
     inner join new_messages on messages.source = new_messages.source and messages.message_id = new_messages.message_id
     union
@@ -215,7 +215,7 @@ found as (
     union
     select
         events.source,
-        events.ticket_id
+        {{ ticket_id_of("events") }} as ticket_id
     from {{ built("int_ticket_events") }} as events
     inner join agents
         on events.event_at >= agents.from_at
@@ -226,19 +226,19 @@ found as (
     union
     select
         messages.source,
-        messages.ticket_id
+        {{ ticket_id_of("messages") }} as ticket_id
     from {{ built("int_messages") }} as messages
     inner join agents on messages.author_ref = agents.agent_ref and messages.sent_at >= agents.from_at
     union
     select
         events.source,
-        events.ticket_id
+        {{ ticket_id_of("events") }} as ticket_id
     from {{ built("int_ticket_events") }} as events
     inner join future on events.event_at > future.from_at
     union
     select
         messages.source,
-        messages.ticket_id
+        {{ ticket_id_of("messages") }} as ticket_id
     from {{ built("int_messages") }} as messages
     inner join future on messages.sent_at > future.from_at
     union

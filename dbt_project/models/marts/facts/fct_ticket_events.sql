@@ -4,7 +4,7 @@
 select
     events.event_id,
     events.source,
-    events.ticket_id,
+    {{ ticket_id_of("events") }} as ticket_id,
     events.event_at,
     events.field,
     events.old_value,
