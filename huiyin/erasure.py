@@ -29,6 +29,7 @@ from ingest.rotation import check_key
 from ingest.sources import load_sources
 from ingest.tables import ensure_tables
 from nlp.forget import forget_texts
+from nlp.knowledge import how_to
 from warehouse.compact import compact
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.dbt import run_dbt
@@ -78,10 +79,11 @@ def forget(settings: Settings, customer: str, reason: str, say: Callable[[str], 
         ensure_identity_tables(warehouse)
         check_key(warehouse, masker)
         refs = _refs_of(warehouse, masker, customer)
-        texts = _texts_of(warehouse, voices_of(warehouse, refs))
+        voices = voices_of(warehouse, refs)
+        texts = _texts_of(warehouse, voices)
     # These know the person by the texts, so they come before the texts go; a killed call does them again.
     forget_texts(settings, texts)
-    reports = _reports_that_quote(settings, texts)
+    reports = reports_that_quote(settings, texts, voices)
     with open_warehouse(settings) as warehouse:
         say(f"anonymising what is known under {len(refs)} pseudonym(s)")
         erasure_id = f"E-{secrets.token_hex(4)}"
@@ -186,16 +188,21 @@ def _rebuild(settings: Settings) -> None:
     shutil.rmtree(settings.data_docs_dir, ignore_errors=True)
 
 
-def _reports_that_quote(settings: Settings, texts: Collection[str]) -> list[str]:
-    """Names of the dated pages that quote one of the texts."""
-    quotes = [text for text in texts if len(text) >= _SHORTEST_QUOTE]
+def reports_that_quote(settings: Settings, texts: Collection[str], voices: Collection[str]) -> list[str]:
+    """Names of the dated pages that quote one of the texts, what it asks, or an answer out of one of the voices."""
+    quotes = [part for text in texts for part in (text, how_to(text)) if len(part) >= _SHORTEST_QUOTE]
+    quotes += [f'data-voice="{voice}"' for voice in voices]
     pages = settings.reports_dir.glob("*.html") if settings.reports_dir.exists() else []
     return sorted(
         file.name
         for file in pages
         if _DATED.fullmatch(file.name)  # latest.html is the page of a day and is renewed with it
-        and any(quote in html.unescape(file.read_text(encoding="utf-8")) for quote in quotes)
+        and _holds_any(html.unescape(file.read_text(encoding="utf-8")), quotes)
     )
+
+
+def _holds_any(page: str, quotes: Collection[str]) -> bool:
+    return any(quote in page for quote in quotes)
 
 
 def _keep(settings: Settings, receipt: Receipt) -> Path:

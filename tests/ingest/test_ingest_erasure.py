@@ -11,6 +11,7 @@ import pytest
 from ingest_company import Company
 
 from huiyin.config import Settings
+from huiyin.erasure import reports_that_quote
 from ingest.erasure import end_retention, erase_person, voices_of
 from ingest.masking import load_masker
 from warehouse.connection import open_warehouse
@@ -236,3 +237,18 @@ def test_the_loader_keeps_no_text_beyond_its_retention(tmp_path: Path, one: Comp
 
     found = {row["ticket_id"]: row["body"] for row in one.rows("select * from raw.tickets where ticket_id >= 'T8'")}
     assert found == {"T8": None, "T9": "新的话"}
+
+
+def test_dated_reports_that_quote_the_person_are_known_by_text_question_and_answer(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path)
+    settings.reports_dir.mkdir(parents=True)
+    for name, page in {
+        "2025-06-01.html": "<td>机器漏水&quot;三天&quot;了</td>",
+        "2025-06-02.html": "<p>问:请问WiFi怎么连?</p>",
+        "2025-06-03.html": '<span data-voice="ticket:desk:T1">长按五秒</span>',
+        "2025-06-04.html": '<span data-voice="ticket:desk:T12">长按五秒</span> 漏水',
+        "latest.html": "机器漏水&quot;三天&quot;了",
+    }.items():
+        (settings.reports_dir / name).write_text(page, encoding="utf-8")
+    texts = ['机器漏水"三天"了', "你们的空调不错。请问WiFi怎么连?我试了很久。"]
+    assert reports_that_quote(settings, texts, ["ticket:desk:T1"]) == [f"2025-06-0{day}.html" for day in (1, 2, 3)]
