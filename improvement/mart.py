@@ -142,7 +142,8 @@ def load_mart(settings: Settings, as_of_on: date, campaigns: tuple[Campaign, ...
             warehouse,
             "select voice_id, occurred_on, voice_kind, channel, customer_tier, team, region, problem_type,"
             " problem_subtype, product, cast(topic_id as varchar) as topic, sentiment_label"
-            f" from mart.fct_sentiment where occurred_on <= {until} order by voice_id",
+            # A text that many paste is one voice, on the day of the first; noise is none.
+            f" from mart.fct_sentiment where is_counted and occurred_on <= {until} order by voice_id",
         )
         ratings = _frame(
             warehouse,

@@ -164,6 +164,29 @@ class Public:
             voices.append(voice)
         return _numbered(voices, "P")
 
+    def copies_and_advertising(self, posts: list[Feedback], scale: float, seed: int) -> list[Feedback]:
+        """The posts with a complaint that many accounts paste in three days of October, and advertising all year.
+
+        Drawn by themselves, so that everything else stays as it would be without them.
+        """
+        random = Random(seed)
+        story = BY_ID["copied_complaint"]
+        first, last = day_of(story.starts_on), day_of(story.ends_on)
+
+        def post(day: int, channel: str, text: str, likes: int) -> Feedback:
+            voice = Feedback("", "post", day * DAY + 8 * 3600 + random.randrange(14 * 3600), channel, text, likes=likes)
+            voice.contact = f"yezhu{random.randrange(10**6):06d}" if random.random() < 0.9 else None
+            return voice
+
+        found = list(posts)
+        for _ in range(round(60 * story_scale(scale))):
+            channel = random.choice(("weibo", "weibo", "xiaohongshu", "forum"))
+            found.append(post(random.randint(first, last), channel, self._writer.copied(random), random.randrange(9)))
+        for _ in range(round(120 * story_scale(scale))):
+            channel = random.choice(tuple(POST_PLATFORMS))
+            found.append(post(random.randrange(DAYS), channel, self._writer.advertising(random), 0))
+        return _numbered(found, "P")
+
     def reviews(self, tickets: list[Ticket], scale: float) -> list[Feedback]:
         """Reviews with one to five stars in shops and app stores."""
         voices = self._voices(tickets, round(_REVIEWS * scale), tuple(REVIEW_PLATFORMS.items()), is_review=True)

@@ -33,7 +33,7 @@ from huiyin.demo.writer import Writer
 
 DEFAULT_SEED = 20250101
 # Raise it when the same seed makes another company than before.
-GENERATOR_VERSION = 5
+GENERATOR_VERSION = 6
 
 Progress = Callable[[float, str], None]
 
@@ -93,6 +93,7 @@ def generate(
     public = Public(rng, random, writer, inventor, customers, identities)
     csat, nps = public.csat(desk.outcomes), public.nps(tickets)
     posts, reviews = public.posts(tickets, scale), public.reviews(tickets, scale)
+    posts = public.copies_and_advertising(posts, scale, seed)
 
     tell(0.75, "files")
     delivery = Delivery(folder, random, min(1.0, story_scale(scale)))

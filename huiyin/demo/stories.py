@@ -81,6 +81,10 @@ STORIES = (
         {"feedback_kind": "post"}, metric="post_count", factor=6.0,
     ),
     Story(
+        "copied_complaint", "同一段投诉被多账号转贴", "nothing", date(2025, 10, 10), date(2025, 10, 12),
+        {"feedback_kind": "post"}, metric="post_count", factor=1.0,
+    ),
+    Story(
         "invoice_spike", "发票短时激增后自行回落", "alert", date(2025, 4, 8), date(2025, 4, 11),
         {"problem_subtype": "invoice"}, factor=5.0,
     ),

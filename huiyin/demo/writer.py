@@ -284,6 +284,17 @@ class Writer:
         parts.append(self._one(SOCIAL if is_social else TALK, "post_end" if is_social else "close_polite", product))
         return self._finish(parts, _Slots(self, product, city, ""), "plain")
 
+    def copied(self, random: Random) -> str:
+        """The complaint that everybody pastes, with a word before or after it at most."""
+        (text,), draw = SOCIAL["copied"][ANY], random.random()
+        if draw < 0.25:
+            return f"{random.choice(SOCIAL['copied_before'][ANY])}：{text}"
+        return f"{text}，{random.choice(SOCIAL['copied_after'][ANY])}" if draw < 0.5 else text
+
+    def advertising(self, random: Random) -> str:
+        """What somebody sells under a brand's name."""
+        return random.choice(SOCIAL["advertising"][ANY])
+
     def meme(self) -> str:
         """A joke about another brand."""
         parts = [self._one(SOCIAL, "meme", -1), self._one(SOCIAL, "meme_end", -1)]

@@ -37,10 +37,12 @@ class Verbatim:
 class Evidence:
     """Figures of the voices in scope from ``from_on`` to ``to_on``; shares are 0…1, revenue in yuan a year.
 
-    ``own_count``: voices of the company's own customers, that is tickets and texts of writers whom the CRM knows.
+    Texts that say the same are one voice; ``text_count`` counts each, and each writer is a customer. ``own_count``:
+    voices of the company's own customers, that is tickets and texts of writers whom the CRM knows.
     """
 
     voice_count: int
+    text_count: int
     own_count: int
     customer_count: int
     vip_share: float | None
@@ -75,6 +77,8 @@ def voices_query(scope: Scope, metric: str, from_on: date, to_on: date) -> str:
             "select 'feedback:' || f.source || ':' || f.feedback_id as voice_id,"
             " coalesce(nullif(f.text, ''), t.body) as text, f.created_at as occurred_at, f.customer_ref,"
             " f.customer_tier, t.annual_revenue, s.sentiment_score, 'negative' as sentiment_label,"
+            # Whatever its words, each rating is one.
+            " 'feedback:' || f.source || ':' || f.feedback_id as same_as,"
             " case when f.ticket_id is null then 'feedback' else 'ticket' end as voice_kind"
             " from mart.fct_feedback f"
             " left join mart.fct_sentiment s on s.source = f.source and s.feedback_id = f.feedback_id"
@@ -86,8 +90,9 @@ def voices_query(scope: Scope, metric: str, from_on: date, to_on: date) -> str:
         join = " join mart.fct_tickets t on t.source = s.source and t.ticket_id = s.ticket_id"
     return (
         "select s.voice_id, s.text, s.occurred_at, s.customer_ref, s.customer_tier, s.annual_revenue,"
-        " s.sentiment_score, s.sentiment_label, s.voice_kind"
-        f" from mart.fct_sentiment s{join} where s.occurred_on {between}{_condition(scope, 's', 't')}"
+        " s.sentiment_score, s.sentiment_label, s.voice_kind, coalesce(s.duplicate_of, s.voice_id) as same_as"
+        f" from mart.fct_sentiment s{join} where s.occurred_on {between} and not s.is_noise"
+        f"{_condition(scope, 's', 't')}"
     )
 
 
@@ -98,16 +103,20 @@ def gather(warehouse: Warehouse, scope: Scope, metric: str, from_on: date, to_on
         f"with voices as ({query}), customers as (select customer_ref, max(annual_revenue) as revenue,"
         " max(case when customer_tier = 'vip' then 1 else 0 end) as is_vip from voices"
         " where customer_ref is not null group by customer_ref)"
-        " select (select count(*) from voices) as voice_count,"
-        " (select count(*) from voices where voice_kind = 'ticket' or customer_tier is not null) as own_count,"
+        " select (select count(distinct same_as) from voices) as voice_count,"
+        " (select count(*) from voices) as text_count,"
+        " (select count(distinct same_as) from voices where voice_kind = 'ticket' or customer_tier is not null)"
+        " as own_count,"
         " (select count(*) from customers) as customer_count,"
         " (select cast(avg(is_vip) as double precision) from customers) as vip_share,"
         " (select cast(avg(case when sentiment_label = 'negative' then 1.0 else 0.0 end) as double precision)"
-        " from voices where sentiment_label is not null) as negative_share,"
+        " from voices where sentiment_label is not null"
+        " and voice_id in (select min(voice_id) from voices group by same_as)) as negative_share,"
         " (select cast(sum(revenue) as double precision) from customers) as revenue_at_risk"
     )[0]
     return Evidence(
         int(figures["voice_count"]),
+        int(figures["text_count"]),
         int(figures["own_count"]),
         int(figures["customer_count"]),
         figures["vip_share"],
@@ -134,12 +143,14 @@ def _sla_breached_share(warehouse: Warehouse, scope: Scope, from_on: date, to_on
 def sample(warehouse: Warehouse, query: str, size: int) -> list[Verbatim]:
     """A representative sample: near the middle of the scope, unlike each other, negative ones first.
 
-    Maximal marginal relevance (Carbonell and Goldstein 1998) on character n-grams; deterministic.
+    Of texts that say the same the first. Maximal marginal relevance (Carbonell and Goldstein 1998) on character
+    n-grams; deterministic.
     """
     rows = (
         warehouse.query(
-            f"select voice_id, text, occurred_at, sentiment_score from ({query}) v"
-            f" where length(text) >= {SHORTEST_TEXT}"
+            "select voice_id, text, occurred_at, sentiment_score from (select *, row_number() over (partition by"
+            " same_as order by case when voice_id = same_as then 0 else 1 end, occurred_at, voice_id) as place"
+            f" from ({query}) v) w where place = 1 and length(text) >= {SHORTEST_TEXT}"
             f" order by coalesce(sentiment_score, 0.5), voice_id limit {CANDIDATES}"
         )
         .to_pandas()

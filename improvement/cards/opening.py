@@ -239,7 +239,9 @@ def _describe(card: Card, spell: Spell, day: int, desk: Desk) -> None:
 
 
 def _freeze(card: Card, evidence: Evidence, today: date, desk: Desk) -> None:
-    figures = f"声音 {evidence.voice_count} 条、客户 {evidence.customer_count} 位"
+    copies = evidence.text_count - evidence.voice_count
+    also = f"（另有同文 {copies} 条）" if copies else ""
+    figures = f"声音 {evidence.voice_count} 条{also}、客户 {evidence.customer_count} 位"
     verbatims = sample(desk.warehouse, evidence.query, desk.settings.improvement.verbatims_per_card)
     for position, verbatim in enumerate(verbatims, start=1):
         desk.session.add(

@@ -267,6 +267,7 @@ def _topics(mart: Warehouse, periods: Periods) -> list[Row]:
         " (select min(born_on) from mart.dim_topic where topic_id >= 0) as first_born_on,"
         f" cast(coalesce(sum(f.voice_count) filter (where {is_now}), 0) as integer) as voices,"
         f" cast(coalesce(sum(f.voice_count) filter (where not {is_now}), 0) as integer) as voices_before,"
+        f" cast(coalesce(sum(f.text_count) filter (where {is_now}), 0) as integer) as texts,"
         f" cast(coalesce(sum(f.ticket_count) filter (where {is_now}), 0) as integer) as tickets,"
         f" cast(coalesce(sum(f.negative_count) filter (where {is_now}), 0) as integer) as negatives"
         " from mart.fct_topic_daily f left join mart.dim_topic t on t.topic_id = f.topic_id"

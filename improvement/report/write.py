@@ -11,6 +11,7 @@ from tempfile import NamedTemporaryFile
 
 from huiyin.config import Settings
 from improvement.report.captions import captions_of
+from improvement.report.copies import read_copies
 from improvement.report.evidence import read_evidence
 from improvement.report.excel import workbook_bytes
 from improvement.report.mart import read_mart
@@ -34,9 +35,11 @@ def write_report(settings: Settings, as_of_on: date) -> Path:
     periods = Periods(as_of_on)
     with open_published(settings) as mart:
         rows = read_mart(mart, periods)
+        evidence = read_evidence(settings, [row["card_id"] for row in rows.cards])
+        quoted = [verbatim.voice_id for found in evidence.values() for verbatim in found.verbatims]
+        copies = read_copies(mart, periods, quoted)
     text = captions_of(settings.locale)
-    evidence = read_evidence(settings, [row["card_id"] for row in rows.cards])
-    context = Context(periods, rows, evidence, text, Numbers(text))
+    context = Context(periods, rows, evidence, text, Numbers(text), copies)
 
     folder = settings.reports_dir
     folder.mkdir(parents=True, exist_ok=True)

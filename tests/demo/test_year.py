@@ -203,6 +203,17 @@ def test_refunds_creep_and_new_agents_displease_until_they_are_coached(company: 
     assert abs(after[False] - after[True]) < 0.5
 
 
+def test_many_accounts_paste_one_complaint_and_some_advertise(company: Company) -> None:
+    pasted = company.voices[company.voices["content"].str.contains("滤芯一年涨价三次")]
+    assert pasted["at"].between("2025-10-10", "2025-10-13").all()
+    assert len(pasted) == 19
+    assert pasted["author_id"].dropna().nunique() >= 15
+    assert 1 < pasted["content"].nunique() < len(pasted)
+    adverts = company.voices[company.voices["content"].str.contains("加微信|扫码进群|加V咨询")]
+    assert len(adverts) == 38
+    assert adverts["at"].dt.quarter.nunique() == 4
+
+
 def test_the_competitors_meme_is_loud_but_about_nobody_here(company: Company) -> None:
     meme = company.voices[company.voices["content"].str.contains("北川")]
     assert meme["at"].between("2025-06-20", "2025-06-28").all()

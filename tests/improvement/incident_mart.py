@@ -111,7 +111,8 @@ def publish(
             " 'ticket' as voice_kind, source, ticket_id, customer_ref, customer_tier, annual_revenue, channel,"
             " problem_type, problem_subtype, region, team, body as text, created_at as occurred_at,"
             " created_on as occurred_on, 0.1 as sentiment_score, 'negative' as sentiment_label,"
-            " case problem_subtype when 'logistics_delay' then 1 when 'refund_slow' then 2 else 3 end as topic_id"
+            " case problem_subtype when 'logistics_delay' then 1 when 'refund_slow' then 2 else 3 end as topic_id,"
+            " false as is_noise, true as is_counted"
             " from mart.fct_tickets"
         )
         connection.execute(
@@ -120,7 +121,8 @@ def publish(
             " case when $own then 'C' || day_number % 40 end as customer_ref,"
             " case when $own then 'regular' end as customer_tier,"
             " cast(day as timestamp) as occurred_at, cast(day as date) as occurred_on, 0.7 as sentiment_score,"
-            " case when $own then 'negative' else 'positive' end as sentiment_label, 9 as topic_id"
+            " case when $own then 'negative' else 'positive' end as sentiment_label, 9 as topic_id,"
+            " false as is_noise, true as is_counted"
             " from (select *, row_number() over () as day_number from feed)",
             {"own": bool(meme and meme.by_customers)},
         )

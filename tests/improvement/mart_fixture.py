@@ -41,7 +41,8 @@ MARTS: dict[str, str] = {
     " nps_group likes:i text created_at:t created_on:d",
     "fct_sentiment": "voice_id voice_kind source ticket_id feedback_id customer_ref customer_tier annual_revenue:f"
     " channel problem_type problem_subtype product region team text occurred_at:t occurred_on:d sentiment_score:f"
-    " sentiment_label sentiment_model_version topic_id:i topic_similarity:f topic_model_version",
+    " sentiment_label sentiment_model_version topic_id:i topic_similarity:f topic_model_version noise_kind noise_reason"
+    " is_noise:b duplicate_of group_size:i account_count:i is_campaign:b is_counted:b",
     "fct_voice_opinions": "voice_id opinion_kind opinion_code opinion_zh polarity strength:f words customer_ref"
     " occurred_at:t occurred_on:d",
     "agg_drivers": "target driver_kind driver_column driver affected_count:i affected_share:f effect:f effect_low:f"
@@ -51,8 +52,8 @@ MARTS: dict[str, str] = {
     " article_id article_title article_url draft computed_on:d",
     "fct_customer_risk": "customer_ref segment_zh risk:f risk_method priority:f reasons_zh customer_tier"
     " annual_revenue:f computed_on:d",
-    "fct_topic_daily": "date_day:d topic_id:i voice_count:i ticket_count:i negative_count:i customer_count:i"
-    " vip_count:i likes:i",
+    "fct_topic_daily": "date_day:d topic_id:i voice_count:i text_count:i ticket_count:i negative_count:i"
+    " customer_count:i vip_count:i likes:i",
     "fct_alerts": "alert_id rule_code metric scope_key scope_label severity state started_on:d fired_on:d"
     " resolved_on:d observed:f expected:f over_expected_ratio:f p_value:f window_days:i card_id note",
     "fct_cards": "card_id title scope_key scope_label metric problem_type problem_subtype root_cause_class state"
@@ -228,8 +229,29 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
             CASE WHEN dice(ticket_id, 'mood', 100) < 40 THEN 'negative'
                 WHEN dice(ticket_id, 'mood', 100) < 60 THEN 'neutral' ELSE 'positive' END AS sentiment_label,
             'snownlp-0.12.3' AS sentiment_model_version, n AS topic_id, 0.8 AS topic_similarity,
-            'topics-1' AS topic_model_version
+            'topics-1' AS topic_model_version, false AS is_noise, 1 AS group_size, 1 AS account_count,
+            false AS is_campaign, true AS is_counted
         FROM mart.fct_tickets t JOIN subtypes ON code = problem_subtype
+    """)
+    # A text that 38 accounts pasted in three days, a pair, and three advertisements.
+    c.execute("""
+        INSERT INTO mart.fct_sentiment BY NAME
+        SELECT 'feedback:social:c' || i AS voice_id, 'post' AS voice_kind, 'social' AS source, 'weibo' AS channel,
+            if(i < 38, '三号楼二十户业主要求退还押金，拖了半年没有说法', '洗衣机外壳磕掉一块漆，<b>没人</b>接电话')
+                AS text,
+            DATE '2025-12-20' + (i // 15)::INTEGER AS occurred_on, occurred_on::TIMESTAMP AS occurred_at,
+            0.5 AS sentiment_score, 'neutral' AS sentiment_label, 2 AS topic_id, false AS is_noise,
+            if(i < 38, 38, 2) AS group_size, group_size AS account_count, i < 38 AS is_campaign,
+            CASE WHEN i BETWEEN 1 AND 37 THEN 'feedback:social:c0' WHEN i = 39 THEN 'feedback:social:c38' END
+                AS duplicate_of, duplicate_of IS NULL AS is_counted
+        FROM range(40) t(i)
+        UNION ALL BY NAME
+        SELECT 'feedback:social:n' || i AS voice_id, 'post' AS voice_kind, 'social' AS source, 'weibo' AS channel,
+            '加微信领取优惠' AS text, DATE '2025-12-21' AS occurred_on, occurred_on::TIMESTAMP AS occurred_at,
+            0.5 AS sentiment_score, 'neutral' AS sentiment_label, -1 AS topic_id, 'advertising' AS noise_kind,
+            '推销用语 加微信' AS noise_reason, true AS is_noise, 3 AS group_size, 3 AS account_count,
+            false AS is_campaign, if(i > 0, 'feedback:social:n0', NULL) AS duplicate_of, false AS is_counted
+        FROM range(3) t(i)
     """)
     c.execute("""
         INSERT INTO mart.fct_voice_opinions BY NAME
@@ -273,9 +295,10 @@ def _fill(c: duckdb.DuckDBPyConnection, with_outcomes: bool) -> None:
     """)
     c.execute("""
         INSERT INTO mart.fct_topic_daily
-        SELECT occurred_on, topic_id, count(*), count(ticket_id), count(*) FILTER (sentiment_label = 'negative'),
-            count(DISTINCT customer_ref), count(*) FILTER (customer_tier = 'vip'), 0
-        FROM mart.fct_sentiment GROUP BY occurred_on, topic_id
+        SELECT occurred_on, topic_id, count(*) FILTER (is_counted), count(*), count(ticket_id),
+            count(*) FILTER (sentiment_label = 'negative'), count(DISTINCT customer_ref),
+            count(*) FILTER (customer_tier = 'vip'), 0
+        FROM mart.fct_sentiment WHERE NOT is_noise GROUP BY occurred_on, topic_id
     """)
     _indicators(c)
     c.execute("""
@@ -319,7 +342,7 @@ def _indicators(c: duckdb.DuckDBPyConnection) -> None:
         UNION ALL SELECT created_on, 'nps', (nps_group = 'promoter')::INTEGER - (nps_group = 'detractor')::INTEGER, 1,
             team, region FROM mart.fct_feedback WHERE nps_group IS NOT NULL
         UNION ALL SELECT occurred_on, 'negative_share', (sentiment_label = 'negative')::INTEGER, 1, team, region
-            FROM mart.fct_sentiment
+            FROM mart.fct_sentiment WHERE is_counted
     """)  # noqa: E501
     for dimension, value in (("all", "'all'"), ("team", "team"), ("region", "region")):
         c.execute(f"""

@@ -169,6 +169,19 @@ def test_the_numbers_shown_are_those_of_the_tickets_themselves(settings: Setting
             " AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"
         )[0]
     )
+    # 38 accounts pasted one text, two another one: two voices; advertising is none.
+    assert page.locator("[data-topic='2'] td").nth(1).inner_text().strip().endswith(
+        "×" + str(facts("SELECT count(*) FROM mart.fct_sentiment WHERE topic_id = 2"
+                        " AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'")[0])
+    )  # fmt: skip
+    copied = [row.locator("td").all_inner_texts() for row in page.locator("table.copies tbody tr").all()]
+    assert copied == [
+        ["三号楼二十户业主要求退还押金，拖了半年没有说法 多账号同文", "×38", "38", "2025年12月20日"],
+        ["洗衣机外壳磕掉一块漆，<b>没人</b>接电话", "×2", "2", "2025年12月22日"],
+    ]
+    assert page.locator("table.noise tbody td").all_inner_texts() == [
+        "social", "43", "2", "38", "3", "7.0%", "广告 3",
+    ]  # fmt: skip
     blamed, praised = facts(
         "SELECT count(*) FILTER (sentiment_label = 'negative'), count(*) FILTER (sentiment_label = 'positive')"
         " FROM mart.fct_sentiment WHERE topic_id = 1 AND occurred_on BETWEEN DATE '2025-12-04' AND DATE '2025-12-31'"

@@ -334,6 +334,14 @@ def test_no_planted_personal_data_is_left_anywhere(run: Run) -> None:
     assert [file for file in (run.var / "spool").rglob("*") if file.is_file() and file.name != "lock"] == []
 
 
+def test_a_pasted_complaint_is_one_voice_and_advertising_is_none(run: Run) -> None:
+    pasted = run.query("select * from mart.fct_sentiment where text like '%滤芯一年涨价三次%'")
+    assert len(pasted) > 30 and pasted.is_campaign.all()
+    assert pasted.is_counted.sum() == 1 and (pasted.group_size == len(pasted)).all()
+    adverts = run.query("select * from mart.fct_sentiment where text like '%扫码进群%' or text like '%首单立减%'")
+    assert len(adverts) > 20 and adverts.is_noise.all() and not adverts.is_counted.any()
+
+
 def test_a_second_run_changes_nothing(run: Run) -> None:
     tables = (
         "fct_tickets",

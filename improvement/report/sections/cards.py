@@ -107,12 +107,23 @@ def _card(context: Context, rank: int, row: Row) -> View:
             if action["card_id"] == row["card_id"]
         ],
         "verbatims": [
-            {"text": found.text, "day": numbers.short_day(found.occurred_on), "voice_id": found.voice_id}
+            {
+                "text": found.text,
+                "day": numbers.short_day(found.occurred_on),
+                "voice_id": found.voice_id,
+                "times": _times(context, found.voice_id),
+            }
             for found in evidence.verbatims
         ],
         "query": evidence.query,
         "query_caption": say("card_query", version=evidence.data_version),
     }
+
+
+def _times(context: Context, voice_id: str) -> str:
+    """How often the text was sent, where it was more than once."""
+    size = context.copies.sizes.get(voice_id)
+    return context.say("copy_times", count=size) if size else ""
 
 
 def _factors(context: Context, factors: list[Factor]) -> list[View]:

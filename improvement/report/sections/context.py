@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from improvement.report.captions import Captions, named
+from improvement.report.copies import Copies
 from improvement.report.evidence import Evidence
 from improvement.report.mart import MartRows, Row
 from improvement.report.numbers import Numbers
@@ -39,6 +40,7 @@ class Context:
     evidence: dict[str, Evidence]
     text: Captions
     numbers: Numbers
+    copies: Copies
 
     def say(self, key: str, **values: object) -> str:
         """A caption with its values filled in."""

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from improvement.report.mart import Row
 from improvement.report.periods import SPARKLINE_WEEKS, TOPIC_DAYS
 from improvement.report.sections.context import Context, View
+from improvement.report.sections.copies import copies
 from improvement.report.sections.drawing import sparkline
 
 SHOWN = 15
@@ -40,6 +41,7 @@ def topics(context: Context) -> View:
         )
         if unassigned
         else "",
+        "copies": copies(context),
     }
 
 
@@ -71,6 +73,7 @@ def _topic(context: Context, row: Row, largest: int) -> View:
         "voices": numbers.count(row["voices"]),
         "width": round(100 * row["voices"] / largest) if largest else 0,
         "change": numbers.change("voice_count", row["voices"], before) if before else "—",
+        "copies": context.say("copy_times", count=row["texts"]) if row["texts"] > row["voices"] else "",
         "negative": numbers.share(row["negatives"] / row["voices"], 0),
         "negative_width": round(100 * row["negatives"] / row["voices"]),
         "is_new": _is_new(context, row),
