@@ -215,7 +215,7 @@ class Growing:
             for voice in again
         ]  # fmt: skip
         if self.day:
-            for name in ("topics", "drivers", "customer_insights", "knowledge_gaps"):
+            for name in ("topics", "drivers", "customer_insights", "knowledge_gaps", "model_watch"):
                 rows[name] = []
         company.load(self.settings, rows)
 
