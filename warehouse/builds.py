@@ -59,7 +59,7 @@ BUILD_TABLES: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
 # Rows of these leave the mart one by one; anything else that is removed from raw makes the next build a full refresh.
 _OF_TICKETS = {"tickets": "ticket_id", "ticket_events": "event_id", "messages": "message_id", "feedback": "feedback_id"}
 # Few rows on which every business clock depends.
-_CALENDAR = ("calendar_days", "schedules", "schedule_holidays")
+CALENDAR_TABLES = ("calendar_days", "schedules", "schedule_holidays")
 _RULES_OF_NOW = "as_of"
 
 
@@ -78,7 +78,7 @@ def fingerprint(settings: Settings, warehouse: Warehouse, variables: Mapping[str
             digest.update(_entry(str(file.relative_to(folder)), file))
     stated = {name: value for name, value in variables.items() if name != _RULES_OF_NOW}
     digest.update(json.dumps([settings.timezone, stated], sort_keys=True, default=str).encode())
-    for table in _CALENDAR:
+    for table in CALENDAR_TABLES:
         # An empty table is as good as none. When a row came, and in which order they are read, doesn't matter.
         rows = warehouse.rows(f"select * from raw.{table}") if warehouse.has_table("raw", table) else []
         said = sorted(str({k: v for k, v in row.items() if k not in _LOAD_COLUMNS}) for row in rows)

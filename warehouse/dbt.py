@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.resources.types import NodeType
 from dbt.artifacts.schemas.freshness import SourceFreshnessResult
 from dbt.artifacts.schemas.results import NodeResult
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 from psycopg.conninfo import conninfo_to_dict
 
 from huiyin.config import Settings
 from huiyin.errors import HuiyinError
 from warehouse.builds import (
+    CALENDAR_TABLES,
     built_fingerprint,
     create_build_tables,
     fingerprint,
@@ -106,53 +109,45 @@ def run_dbt(
     check_rules(settings)
     began_at = datetime.now(UTC).replace(tzinfo=None)
     is_build = command in ("build", "run")
+    given = {"timezone": settings.timezone, **(variables or {})}
     # Waits for another process to leave the file, with the one error that everybody knows; dbt itself wouldn't wait.
     with open_warehouse(settings) as warehouse:
         create_build_tables(warehouse)
         create_nlp_tables(warehouse)
         rules = fingerprint(settings, warehouse, variables or {})
-        if is_build:
-            full_refresh = _is_full_refresh(warehouse, rules, full_refresh)
-    state_dir = settings.var_dir / "dbt" / settings.dialect
-    state_dir.mkdir(parents=True, exist_ok=True)
-    arguments = [
-        *command.split(),
-        *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),
-        *("--target-path", str(state_dir / "target")),
-        *("--vars", json.dumps({"timezone": settings.timezone, **(variables or {})}, default=str)),
-    ]
+    manifest, left_out = None, list[str]()
+    if is_build:
+        manifest = _parsed(settings, given)
+        with open_warehouse(settings) as warehouse:
+            full_refresh = _is_full_refresh(warehouse, rules, manifest, full_refresh)
+        left_out = [] if full_refresh else unchanged(manifest)
+    arguments = _arguments(settings, command, given)
     if command == "build":
         # Of the tests that look at several tables, those whose tables are all there after this build.
         arguments += ["--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "buildable"]
     if is_build and full_refresh:
         arguments.append("--full-refresh")
+    if left_out:
+        arguments += ["--exclude", *left_out]
     if command == "docs generate":
         arguments.append("--static")
     if select:
         arguments += ["--select", *([select] if isinstance(select, str) else select)]
-    # Options of dbt itself stand before the command.
-    options = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--log-path", str(state_dir / "logs")]
-    options += ["--log-level", "none", "--log-level-file", "info", "--no-version-check"]
-    try:
-        with _environment(_connection_variables(settings)):
-            outcome = dbtRunner().invoke(options + arguments)
-    finally:
-        # dbt keeps the DuckDB file open for the life of the process, and nobody else could write.
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+    outcome = _invoke(settings, arguments, manifest)
     results: list[NodeResult] = list(getattr(outcome.result, "results", None) or [])
     # Hooks are dbt's own business unless they fail.
     nodes = [_outcome(result) for result in results if str(getattr(result.node, "resource_type", "")) != "operation"]
     failing = ("runtime error",) if command == "source freshness" else _FAILED
     failed = [result for result in results if str(result.status) in failing]
     if failed:
-        raise DbtFailedError(_explained(settings, command, failed, state_dir / "logs"))
+        raise DbtFailedError(_explained(settings, command, failed, _state_dir(settings) / "logs"))
     # What is stale isn't this command's failure.
     succeeded = outcome.success or command == "source freshness"
     if outcome.exception is not None or not succeeded:
         raise DbtFailedError(f"dbt {command} could not start: {outcome.exception or 'unknown reason'}") from (
             outcome.exception
         )
-    if select and not nodes:
+    if select and not nodes and not left_out:
         raise DbtFailedError(f"dbt {command} did nothing: no model, seed or test is called {select!r}")
     if is_build and select in (None, SELECT_CORE, SELECT_MEANING):
         with open_warehouse(settings) as warehouse:
@@ -163,15 +158,93 @@ def run_dbt(
     return DbtReport(command, nodes)
 
 
-def _is_full_refresh(warehouse: Warehouse, rules: str, is_wanted: bool) -> bool:
+def _state_dir(settings: Settings) -> Path:
+    return settings.var_dir / "dbt" / settings.dialect
+
+
+def _arguments(settings: Settings, command: str, variables: Mapping[str, Any]) -> list[str]:
+    return [
+        *command.split(),
+        *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(settings.dbt_dir)),
+        *("--target-path", str(_state_dir(settings) / "target")),
+        *("--vars", json.dumps(variables, default=str)),
+    ]
+
+
+def _invoke(settings: Settings, arguments: list[str], manifest: Manifest | None) -> dbtRunnerResult:
+    state_dir = _state_dir(settings)
+    state_dir.mkdir(parents=True, exist_ok=True)
+    # Options of dbt itself stand before the command.
+    options = ["--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--log-path", str(state_dir / "logs")]
+    options += ["--log-level", "none", "--log-level-file", "info", "--no-version-check"]
+    try:
+        with _environment(_connection_variables(settings)):
+            return dbtRunner(manifest).invoke(options + arguments)
+    finally:
+        # dbt keeps the DuckDB file open for the life of the process, and nobody else could write.
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _parsed(settings: Settings, variables: Mapping[str, Any]) -> Manifest:
+    """The project as dbt understands it; what didn't change since the last time isn't parsed again."""
+    outcome = _invoke(settings, _arguments(settings, "parse", variables), None)
+    if not isinstance(outcome.result, Manifest):
+        raise DbtFailedError(f"dbt can't read its project: {outcome.exception or 'unknown reason'}")
+    return outcome.result
+
+
+def unchanged(manifest: Manifest) -> list[str]:
+    """What an increment leaves as the last full refresh made it, as dbt selects it: seeds, views that no test looks at,
+    and tables of nothing but seeds and the calendar. Their fingerprint would have changed otherwise.
+    """
+    nodes = manifest.nodes.values()
+    fixed = {
+        source.unique_id
+        for source in manifest.sources.values()
+        if source.source_name == "raw" and source.identifier in CALENDAR_TABLES
+    }
+    fixed |= {node.unique_id for node in nodes if node.resource_type == NodeType.Seed}
+    models = [node for node in nodes if node.resource_type == NodeType.Model]
+    found = True
+    while found:
+        fresh = {
+            model.unique_id
+            for model in models
+            if model.depends_on_nodes and fixed.issuperset(model.depends_on_nodes) and model.unique_id not in fixed
+        }
+        fixed |= fresh
+        found = bool(fresh)
+    # dbt leaves out with a view the tests of it, and what they say is of the rows below it.
+    tested = {name for node in nodes if node.resource_type == NodeType.Test for name in node.depends_on_nodes}
+    left_out = [
+        ".".join(model.fqn)
+        for model in models
+        if model.unique_id in fixed or (model.config.materialized == "view" and model.unique_id not in tested)
+    ]
+    return ["resource_type:seed", *sorted(left_out)]
+
+
+def _missing(warehouse: Warehouse, manifest: Manifest) -> list[str]:
+    """Tables and views of the project that aren't there, such as one dropped by hand."""
+    rows = warehouse.rows("select table_schema, table_name from information_schema.tables")
+    there = {(row["table_schema"], row["table_name"]) for row in rows}
+    kinds = (NodeType.Model, NodeType.Seed, NodeType.Snapshot)
+    wanted = [(node.schema, node.alias) for node in manifest.nodes.values() if node.resource_type in kinds]
+    return [f"{schema}.{name}" for schema, name in wanted if (schema, name) not in there]
+
+
+def _is_full_refresh(warehouse: Warehouse, rules: str, manifest: Manifest, is_wanted: bool) -> bool:
     """Whether everything is written anew. If so, that stays due until a build of everything ends well."""
     before = built_fingerprint(warehouse)
-    if before == rules and not is_wanted:
+    missing = _missing(warehouse, manifest) if before == rules else []
+    if before == rules and not missing and not is_wanted:
         return False
     if before is None:
         log.info("full build: no build of everything has ended well yet, or it was forgotten")
     elif before != rules:
         log.info("full build: SQL, rules, variables, time zone, calendar or service hours changed since the last one")
+    elif missing:
+        log.info("full build: %s isn't there any more", ", ".join(missing))
     else:
         log.info("full build: as wanted")
     forget_build(warehouse)

@@ -77,3 +77,27 @@
 {% macro postgres__last_of(value, by, where) -%}
     (array_agg({{ value }} order by {{ by }} desc) {%- if where %} filter (where {{ where }}){% endif %})[1]
 {%- endmacro %}
+
+{% macro quarter_hour(instant) -%}
+    {#- The beginning of its quarter of an hour. -#}
+    {{ return(adapter.dispatch("quarter_hour", "huiyin")(instant)) }}
+{%- endmacro %}
+
+{% macro duckdb__quarter_hour(instant) -%} time_bucket(interval '15 minutes', {{ instant }}) {%- endmacro %}
+
+{% macro postgres__quarter_hour(instant) -%}
+    date_bin(interval '15 minutes', {{ instant }}, timestamp '2000-01-01 00:00:00')
+{%- endmacro %}
+
+{% macro stored_type(declared) -%}
+    {#- How information_schema calls a type of _sources.yml, in small letters. -#}
+    {{ return(adapter.dispatch("stored_type", "huiyin")(declared)) }}
+{%- endmacro %}
+
+{% macro duckdb__stored_type(declared) -%}
+    {{ return({"text": "varchar", "double precision": "double"}.get(declared, declared)) }}
+{%- endmacro %}
+
+{% macro postgres__stored_type(declared) -%}
+    {{ return({"timestamp": "timestamp without time zone"}.get(declared, declared)) }}
+{%- endmacro %}

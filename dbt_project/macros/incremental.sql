@@ -9,13 +9,14 @@ A model of one row or more per ticket begins with `per_ticket()` and restricts w
     select … from {{ ref("int_ticket_events") }} as events where {{ only_touched("events.ticket_key") }}
 
 In a full refresh the restriction is `true`; in an increment the rows of touched tickets are deleted, in the same
-transaction, and the query's rows appended. So a query must give, for touched tickets, exactly their rows: put the
+transaction, and the query's rows appended (materializations/replaced.sql). So a query must give, for touched tickets, exactly their rows: put the
 restriction on the table that decides which tickets come out, and on big ones joined to it. What it reads of other
 tickets (the same person's, say) needs a rule in int_touched_tickets that touches one when the other changes. A solved
 ticket's rows must not depend on 'now' (int_as_of): only open ones are touched each day.
 
 `key`: columns of the model that name the ticket, as int_touched_tickets calls them: "ticket_key", or
-"source, ticket_id". per_feedback: "feedback_key"; per_voice: "voice_id"; per_day: a date column, with `period`
+"source, ticket_id". per_feedback: "feedback_key"; per_voice: "voice_id"; per_person: the column of the person, all of
+whose rows are written anew when something of it changed; per_day: a date column, with `period`
 (week, month, quarter) where a row sums up the period that begins there; such models restrict by only_touched_days.
 A model that sums over two of these kinds takes per_day. Small ones stay plain tables.
 
@@ -27,6 +28,8 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
 {% macro per_feedback(key="feedback_key") -%} {{ rewritten_by("int_touched_feedback", key, key) }} {%- endmacro %}
 
 {% macro per_voice(key="voice_id") -%} {{ rewritten_by("int_touched_voices", key, key) }} {%- endmacro %}
+
+{% macro per_person(key="customer_ref") -%} {{ rewritten_by("int_touched_persons", key, "person_ref") }} {%- endmacro %}
 
 {% macro per_day(column="date_day", period=none) -%}
     {{ rewritten_by("int_touched_days", column, touched_period(period)) }}
@@ -44,6 +47,10 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {{ only_keys_of("int_touched_voices", column, "voice_id") }}
 {%- endmacro %}
 
+{% macro only_touched_persons(column="customer_ref") -%}
+    {{ only_keys_of("int_touched_persons", column, "person_ref") }}
+{%- endmacro %}
+
 {% macro only_touched_days(column="date_day", period=none) -%}
     {#- `column` a local date; with `period`, the beginning of its period. -#}
     {{ only_keys_of("int_touched_days", column, touched_period(period)) }}
@@ -54,11 +61,11 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
 {%- endmacro %}
 
 {% macro rewritten_by(touched, key, touched_key) -%}
+    {%- if not execute -%} {%- set needed = ref(touched) -%} {%- endif -%}
     {{ config(
         materialized="incremental",
-        incremental_strategy="append",
         on_schema_change="fail",
-        pre_hook="{{ delete_touched('" ~ touched ~ "', '" ~ key ~ "', \"" ~ touched_key ~ "\") }}",
+        meta={"written": {"touched": touched, "key": key, "touched_key": touched_key}},
         indexes=[{"columns": key.split(", ")}] if target.type == "postgres" and touched != "int_touched_days" else [],
     ) }}
 {%- endmacro %}
@@ -68,19 +75,35 @@ A change of SQL, seeds, variables, time zone or calendar makes the next build a 
     {{ return(this is not none and is_incremental()) }}
 {%- endmacro %}
 
-{% macro delete_touched(touched, key, touched_key) -%}
-    {#- Runs inside the model's transaction: readers and a killed build never see the rows missing. -#}
-    {%- if not execute or is_increment() -%}
-    delete from {{ this }} where ({{ key }}) in (select {{ touched_key }} from {{ ref(touched) }})
-    {%- endif -%}
-{%- endmacro %}
-
 {% macro only_keys_of(touched, column, touched_key) -%}
     {#- While dbt parses, the references are read; int_touched_days always comes first: it must see what was built. -#}
     {%- if not execute or is_increment() -%}
         {%- set days = ref("int_touched_days") -%}
         {{ column }} in (select {{ touched_key }} from {{ ref(touched) }})
     {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
+{% macro rows_to_test(relation) -%}
+    {#-
+    What a data test looks at. In an increment those rows of a table that it wrote: the others were tested by the build
+    that wrote them, and one that fails isn't finished, so the next carries its rows over. Otherwise all rows.
+    -#}
+    {%- set written = what_was_written(relation) -%}
+    {%- if not written -%} {{ return(relation) }} {%- endif -%}
+    {{ return(
+        "(select * from " ~ relation ~ " where (" ~ written.key ~ ") in (select " ~ written.touched_key ~ " from "
+        ~ built(written.touched) ~ "))"
+    ) }}
+{%- endmacro %}
+
+{% macro what_was_written(relation) -%}
+    {#- Of a table that this build wrote in part what `rewritten_by` says of it, else none. -#}
+    {%- if execute and flags.WHICH == "build" and not flags.FULL_REFRESH -%}
+        {%- for node in graph.nodes.values() if node.resource_type == "model" and node.name == relation.identifier -%}
+            {{ return(node.config.meta.get("written")) }}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(none) }}
 {%- endmacro %}
 
 {% macro built(name) -%}

@@ -2,12 +2,29 @@
 -- records in the CRM has the best tier of those valid then, the sum of their revenues, and the first record's place.
 -- The first span also serves what happened before it: a CRM seldom knows the past, and a customer's earliest known
 -- tier is the best guess there.
-with {{ known_spans(ref("stg_customers"), ref("customer_history"), "customer_ref") }},
+{{ per_person() }}
+with customers as (
+    select
+        customers.*,
+        coalesce(identity.person_ref, customers.customer_ref) as person_ref
+    from {{ ref("stg_customers") }} as customers
+    left join {{ ref("stg_identity") }} as identity on customers.customer_ref = identity.ref
+    where {{ only_touched_persons("coalesce(identity.person_ref, customers.customer_ref)") }}
+),
+
+persons as (
+    select distinct
+        customer_ref,
+        person_ref
+    from customers
+),
+
+{{ known_spans("customers", ref("customer_history"), "customer_ref") }},
 
 records as (
     select
         known.customer_ref,
-        coalesce(identity.person_ref, known.customer_ref) as person_ref,
+        persons.person_ref,
         known.holds_from_at as valid_from_at,
         lead(known.holds_from_at) over (partition by known.customer_ref order by known.holds_from_at) as valid_to_at,
         min(known.holds_from_at) over (partition by known.customer_ref) as known_from_at,
@@ -17,7 +34,7 @@ records as (
         known.annual_revenue,
         known.since_on
     from known
-    left join {{ ref("stg_identity") }} as identity on known.customer_ref = identity.ref
+    inner join persons on known.customer_ref = persons.customer_ref
 ),
 
 starts as (

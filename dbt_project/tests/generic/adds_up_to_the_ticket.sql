@@ -13,7 +13,7 @@ Returns one row per equality with the number of solved tickets (or all, for othe
             {%- for sum in equalities %}
             {{ sum }} as sum_{{ loop.index }} {{- "," if not loop.last }}
             {%- endfor %}
-        from {{ model }}
+        from {{ rows_to_test(model) }} as tested
         group by ticket_key
     ),
 
@@ -23,7 +23,7 @@ Returns one row per equality with the number of solved tickets (or all, for othe
             {%- for sum in equalities %}
             coalesce(summed.sum_{{ loop.index }}, 0) as sum_{{ loop.index }} {{- "," if not loop.last }}
             {%- endfor %}
-        from {{ ref("fct_tickets") }} as tickets
+        from {{ rows_to_test(ref("fct_tickets")) }} as tickets
         left join summed on tickets.ticket_key = summed.ticket_key
     )
     {%- for sum, column in equalities.items() %}

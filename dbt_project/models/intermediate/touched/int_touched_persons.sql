@@ -53,6 +53,7 @@ found as (
         dated.from_at
     from dated
     left join {{ ref("stg_identity") }} as identity on dated.customer_ref = identity.ref
+    {{ carried_over("person_ref, from_at") }}
 )
 
 select

@@ -1,3 +1,4 @@
+{{ per_person() }}
 select
     customer_key,
     customer_ref,
@@ -10,3 +11,4 @@ select
     annual_revenue,
     since_on as customer_since_on
 from {{ ref("int_customer_versions") }}
+where {{ only_touched_persons() }}

@@ -1,3 +1,4 @@
+{{ per_day() }}
 select
     meaning.occurred_on as date_day,
     meaning.topic_id,
@@ -10,5 +11,5 @@ select
     cast(sum(voices.likes) as bigint) as likes
 from {{ ref("fct_sentiment") }} as meaning
 inner join {{ ref("int_voices") }} as voices on meaning.voice_id = voices.voice_id
-where meaning.topic_id is not null and not meaning.is_noise
+where meaning.topic_id is not null and not meaning.is_noise and {{ only_touched_days("meaning.occurred_on") }}
 group by 1, 2
