@@ -79,7 +79,7 @@ def explain(folder: str) -> str:
 
     if folder:
         files = [Path(folder) / f"{name}.parquet" for name in ("contacts", "drivers", "customers")]
-        find(files[0], as_of_on(get_current_context(), SETTINGS), files[1], files[2])
+        find(SETTINGS, files[0], as_of_on(get_current_context(), SETTINGS), files[1], files[2])
     return folder
 
 

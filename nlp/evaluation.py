@@ -46,9 +46,7 @@ class Comparison:
     """Engine minus the first one. An interval without zero: they really differ on texts such as these."""
 
 
-def compare(
-    scores: Mapping[str, Floats], truth: Sequence[bool], seed: int, resamples: int = RESAMPLES
-) -> Comparison:
+def compare(scores: Mapping[str, Floats], truth: Sequence[bool], seed: int, resamples: int = RESAMPLES) -> Comparison:
     """By engine: macro_f1, accuracy, ece, accuracy_at_80 (of the surer 80 %), each with its percentile interval.
 
     All engines are measured on the same bootstrap samples of the texts (Efron 1979), so differences are paired: what

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from huiyin.config import Settings
+from improvement.report import models_page
 from improvement.report.captions import captions_of
 from improvement.report.copies import read_copies
 from improvement.report.evidence import read_evidence
@@ -46,7 +47,8 @@ def write_report(settings: Settings, as_of_on: date) -> Path:
     page_file = folder / f"{as_of_on}.html"
     workbook_file = page_file.with_suffix(".xlsx")
     page = render_page(context, workbook=workbook_file.name, zone=settings.timezone).encode()
-    # The workbook first: a page never links to one that isn't there.
+    # What a page links to first: it never links to what isn't there.
+    _replace(folder / models_page.FILE, models_page.render_models(settings).encode())
     _replace(workbook_file, workbook_bytes(context))
     _replace(page_file, page)
     if max(file.name for file in folder.iterdir() if _DATED.fullmatch(file.name)) == page_file.name:

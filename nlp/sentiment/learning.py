@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
 from huiyin.config import Settings
-from nlp.evaluation import measure
+from nlp.cards import write_card
+from nlp.evaluation import Estimate, compare, measure
 from nlp.handover import HandoverFileError, read_voices
 from nlp.runtime import keep_numba_code
 from nlp.sentiment.adapting import Embed, adapt, learn
-from nlp.sentiment.card import write_card
+from nlp.sentiment.card import sentiment_card
 from nlp.sentiment.default_engine import shipped_model
 from nlp.sentiment.linear import features, prepare
 from nlp.sentiment.model import SentimentModel, fit_calibration
@@ -163,10 +164,11 @@ def learn_from_ratings(
             "later_from": later.rated_at[0].isoformat(),
             "candidate": figures["candidate"],
             "replaced": {"version": current.version} | figures["current"],
+            "measured": _measured(candidate, current, rows, later.targets, settings.nlp.seed),
         },
     )
     folder = save_model(settings.models_dir, final)
-    write_card(final, folder)
+    write_card(settings, sentiment_card(final), folder)
     if current_version(settings.models_dir) != final.version:
         promote(settings.models_dir, final.version)
     return Outcome(True, final.version, f"better on {len(later.texts)} later ratings: {said}")
@@ -188,6 +190,26 @@ def _figures(model: SentimentModel, rows: csr_matrix, targets: Floats) -> dict[s
     probabilities = model.calibration.probabilities(model.weights.logits(rows))
     figures = measure(probabilities, targets > 0.5) | {"log_loss": _log_loss(probabilities, targets)}
     return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _measured(
+    candidate: SentimentModel, current: SentimentModel, rows: csr_matrix, targets: Floats, seed: int
+) -> dict[str, dict[str, list[float]]]:
+    """Value, low, high of each figure of both models and of their paired difference, for the card."""
+    scores = {
+        name: model.calibration.probabilities(model.weights.logits(rows))
+        for name, model in (("current", current), ("candidate", candidate))
+    }
+    found = compare(scores, (targets > 0.5).tolist(), seed)
+
+    def told(estimates: dict[str, Estimate]) -> dict[str, list[float]]:
+        return {
+            key: [round(number, 4) for number in (each.value, each.low, each.high)] for key, each in estimates.items()
+        }
+
+    return {name: told(own) for name, own in found.figures.items()} | {
+        "difference": told(found.differences["candidate"])
+    }
 
 
 def _is_better(candidate: dict[str, float], current: dict[str, float]) -> bool:

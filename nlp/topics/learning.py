@@ -13,9 +13,11 @@ from datetime import date
 
 import numpy as np
 
+from nlp.cards import write_card
 from nlp.embed import Embedder, TfidfEmbedder, Vectors, sentence_embedder, unit
 from nlp.runtime import keep_numba_code
 from nlp.text import TEXT_VERSION
+from nlp.topics.card import topics_card
 from nlp.topics.centroids import Centroids
 from nlp.topics.communities import Labels
 from nlp.topics.discovery import Wording, discover, word
@@ -120,6 +122,8 @@ def learn(store: TopicStore, sample: list[str], *, today: date | None = None, mo
         }
     )
     store.save(registry)
+    if store.is_default:
+        write_card(settings, topics_card(manifest, report.continued, report.born, report.retired))
     return report
 
 

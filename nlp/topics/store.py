@@ -35,6 +35,11 @@ class TopicStore:
         self.folder = folder or settings.models_dir / "topics"
 
     @property
+    def is_default(self) -> bool:
+        """Whether the marts are made from it."""
+        return self.folder == self.settings.models_dir / "topics"
+
+    @property
     def registry_file(self) -> Path:
         """The registry."""
         return self.folder / "registry.json"

@@ -17,8 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from huiyin.config import Settings
+from nlp.cards import write_card
 from nlp.files import replacing
 from nlp.handover import HandoverFileError, read_voices, write_results
+from nlp.sentiment.card import sentiment_card
+from nlp.sentiment.store import current_model
+from nlp.watching.card import watch_card
 from nlp.watching.drift import drift_between
 from nlp.watching.profile import Profile, Reading, counted, profile_of, read_texts
 
@@ -68,6 +72,8 @@ def watch_weeks(settings: Settings, latest_file: Path, out_file: Path) -> int:
     if days:
         _keep_reference(settings, {name: profile_of(reading, counted(reading)) for name, reading in readings.items()})
     write_results(pa.Table.from_pylist(rows, schema=WATCH_SCHEMA), out_file)
+    if rows:
+        write_card(settings, watch_card(rows[-len(readings) :]))
     return len(rows)
 
 
@@ -102,6 +108,9 @@ def watch_run(
     rows = [_row("run", run_id, name, own, reference.get(name), None) for name, own in profiles.items()]
     if lacking:
         _keep_reference(settings, reference | lacking)
+    if not (settings.models_dir / "cards" / "sentiment.json").exists():
+        # Nothing was learnt here yet: the card of what is shipped.
+        write_card(settings, sentiment_card(current_model(settings.models_dir)))
     write_results(pa.Table.from_pylist(rows, schema=WATCH_SCHEMA), out_file)
     return len(rows)
 

@@ -61,9 +61,15 @@ def test_what_customers_rate_is_learnt_and_promoted_with_a_card(company: Setting
     assert abs(before.score(["蓝牌"])[0] - before.score(["灰牌"])[0]) < abs(good - bad) / 2
     folder = sentiment_dir(company.models_dir) / outcome.version
     card = json.loads((folder / "card.json").read_text("utf-8"))
-    assert card["facts"]["ratings"] == 400 and card["facts"]["replaced"]["version"] == before.version
-    assert card["facts"]["candidate"]["accuracy"] > card["facts"]["replaced"]["accuracy"]
-    assert "第1单" not in (folder / "card.md").read_text("utf-8") + str(card)
+    facts = current_model(company.models_dir).facts
+    assert facts["ratings"] == 400 and facts["replaced"]["version"] == before.version
+    value, low, high = facts["measured"]["difference"]["accuracy"]
+    assert value == pytest.approx(facts["candidate"]["accuracy"] - facts["replaced"]["accuracy"], abs=2e-4)
+    assert 0 < low <= value <= high
+    text = (folder / "card.md").read_text("utf-8")
+    assert "## 局限" in text and "## Limits" in text and outcome.version in text
+    assert json.loads((company.models_dir / "cards" / "sentiment.json").read_text("utf-8")) == card
+    assert "第1单" not in text + str(card)
 
 
 def test_the_same_ratings_again_change_nothing(company: Settings) -> None:

@@ -72,7 +72,10 @@ def test_what_moves_satisfaction_comes_back_into_the_warehouse_once_a_week(store
     third = next(row for row in pq.read_table(files[0]).to_pylist() if row["ticket_key"] == "t3")
     assert (third["negative_aspects"], third["urgency"], third["nps_score"]) == ("退款", "regulator", 5.0)
     assert third["first_response_business_minutes"] == 40.0
-    explain(files[0], AS_OF, files[1], files[2])
+    explain(store, files[0], AS_OF, files[1], files[2])
+    cards = {name: (store.models_dir / "cards" / f"{name}.md").read_text("utf-8") for name in ("drivers", "risk")}
+    assert "未校准" in cards["risk"] and "uncalibrated" in cards["risk"]
+    assert "csat:退款" in cards["drivers"] and "Limits" in cards["drivers"]
     for _ in range(2):
         counts = load_insights(store, files[1], files[2])
     assert counts["customer_insights"] == 300
