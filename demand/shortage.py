@@ -15,7 +15,7 @@ from demand.erlang import queue
 
 @dataclass(frozen=True)
 class GroupLoad:
-    """What one group of channels brings and requires in one hour: a row of ``mart.fct_staffing_groups``."""
+    """What one group of channels brings and requires in one hour: a row of fct_staffing_groups."""
 
     staffing_group: str
     method: str
