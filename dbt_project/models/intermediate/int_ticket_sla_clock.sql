@@ -25,6 +25,7 @@ pauses as (
     from clocks
     inner join {{ ref("int_ticket_status_spans") }} as spans
         on clocks.ticket_key = spans.ticket_key
+        and clocks.pauses_on <> ''
         and clocks.measured_at > spans.from_at
         and clocks.started_at < spans.to_at
         and {{ stops("spans.status", "clocks.pauses_on") }}
