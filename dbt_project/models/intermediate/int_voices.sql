@@ -24,7 +24,10 @@ select
     created_on as occurred_on,
     cast(0 as bigint) as likes
 from {{ ref("int_tickets") }}
-where reason = 'reportable' and coalesce(subject, body) is not null and {{ only_touched() }}
+where
+    reason = 'reportable'
+    and coalesce(subject, body) is not null
+    and {{ only_touched_voices("'ticket:' || ticket_key") }}
 union all
 select
     'feedback:' || feedback_key,
@@ -50,4 +53,4 @@ select
     created_on,
     likes
 from {{ ref("int_feedback") }}
-where text is not null and {{ only_touched_feedback() }}
+where text is not null and {{ only_touched_voices("'feedback:' || feedback_key") }}
