@@ -3,8 +3,8 @@
     python benchmarks/model_drift.py [--data ../shared/data] [--draws 400]
 
 False alarms: a reference of 800 texts and a week of 60, 200 or 1,000, all drawn from the same set; so whatever is
-called a drift is chance. Power: the same with 30 or 60 % of the week from another set. Rules side by side: the stability
-index from 0.25 and from 0.1; the G-test at 5 %; and ours, both, with the index corrected for size. Measures: scores,
+called a drift is chance. Power: the same with 30 or 60 % of the week from another set. Rules: the stability index from
+0.25 and from 0.1; the G-test at 5 %; and ours, both, with the index corrected for size. Measures: scores,
 unknown words, uncertain, and the category of shopping reviews in the place of topics.
 """
 
