@@ -21,6 +21,7 @@ from improvement.report.captions import captions_of
 from improvement.report.mart import read_mart
 from improvement.report.numbers import Numbers
 from improvement.report.periods import Periods
+from nlp.cards import Card, Line, figures, write_card
 from warehouse.connection import PostgresWarehouse, WarehouseError, open_published, open_warehouse
 
 ZH = Numbers(captions_of("zh"))
@@ -108,10 +109,21 @@ def test_a_report_is_complete_small_and_also_the_latest(settings: Settings) -> N
         "2025-12-31.html",
         "2025-12-31.xlsx",
         "latest.html",
+        "models.html",
     ]
     assert page.stat().st_size < 3_000_000
     assert (settings.reports_dir / "latest.html").read_bytes() == page.read_bytes()
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+
+
+def test_the_report_links_to_the_cards_of_the_models(settings: Settings) -> None:
+    publish_mart(settings.published_file)
+    line = Line("误差", "error", "<script>0.1", "0.1 more")
+    write_card(settings, Card("topics", "主题模型", "Topic model", "topics-1", (figures(line),)))
+    assert 'href="models.html"' in write_report(settings, AS_OF).read_text(encoding="utf-8")
+    page = (settings.reports_dir / "models.html").read_text(encoding="utf-8")
+    assert page.index("主题模型") < page.index("Topic model")
+    assert "&lt;script&gt;0.1" in page and "<script" not in page and "0.1 more" in page
 
 
 def test_an_older_report_never_becomes_the_latest(settings: Settings) -> None:
