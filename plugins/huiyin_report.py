@@ -33,7 +33,17 @@ app = FastAPI(title="Huiyin report", docs_url=None, redoc_url=None, openapi_url=
 @app.get("/latest")
 def latest(_user: GetUserDep) -> Response:
     """The latest report. 401 without Airflow's session cookie or token."""
-    file = load_settings().reports_dir / "latest.html"
+    return _page("latest.html")
+
+
+@app.get("/models.html")
+def models(_user: GetUserDep) -> Response:
+    """The cards of the models, to which the report links. 401 without Airflow's session cookie or token."""
+    return _page("models.html")
+
+
+def _page(name: str) -> Response:
+    file = load_settings().reports_dir / name
     if not file.is_file():
         return HTMLResponse(NO_REPORT, headers=HEADERS)
     return Response(file.read_bytes(), media_type="text/html; charset=utf-8", headers=HEADERS)
