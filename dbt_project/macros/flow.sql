@@ -6,7 +6,7 @@
         on {{ ticket_key }} = {{ clock }}_spans.ticket_key
         and {{ instant }} >= {{ clock }}_spans.from_at
         and ({{ clock }}_spans.to_at is null or {{ instant }} < {{ clock }}_spans.to_at)
-    left join {{ ref("int_service_segments") }} as {{ clock }}_segments
+    left join {{ ref("int_service_clock") }} as {{ clock }}_segments
         on {{ in_segment(instant, clock ~ "_spans.schedule_id", clock ~ "_segments") }}
 {%- endmacro %}
 

@@ -74,9 +74,9 @@ clocked as (
         {{ business_clock("dated.from_at", "starts") }} as clock_from,
         {{ business_clock("dated.to_at", "ends") }} as clock_to
     from dated
-    left join {{ ref("int_service_segments") }} as starts
+    left join {{ ref("int_service_clock") }} as starts
         on {{ in_segment("dated.from_at", "dated.schedule_id", "starts") }}
-    left join {{ ref("int_service_segments") }} as ends
+    left join {{ ref("int_service_clock") }} as ends
         on {{ in_segment("dated.to_at", "dated.schedule_id", "ends") }}
 )
 
