@@ -22,11 +22,14 @@ from nlp.knowledge.questions import how_to
 from nlp.knowledge.tables import Article, Case
 from nlp.text import PLACEHOLDER, normalise, topic_text
 
-COVERED_FROM = 0.6
-"""Cosine between a question and an article's title from which the article answers it."""
+COVERED_FROM = 0.65
+"""Cosine between a question and an article's title from which the article answers it, if they name one thing, too."""
 ALIKE_ANSWERS_FROM = 0.6
 _SHORTEST_ANSWER = 8
 _FEWEST_GROUPS = 5
+_ASKING = re.compile(
+    r"\W+|怎么样?|怎样|如何|多久|多少|多长|几[年天个次]|什么|哪[里个些儿]?|谁|能不能|可不可以|可以|能否|是否|请问|[吗呢的了是要会算办换开用]"
+)
 _CLAUSE = re.compile(r"[^,;。!?~]+[,;。!?~]*|[,;。!?~]+")
 _VARIANTS = 5
 _COMPARED_ANSWERS = 500
@@ -180,9 +183,13 @@ def _gap(
     if titles is not None:
         # What the question as a whole is near to, not what one wording happens to be.
         near = (titles @ vectors.T).mean(axis=1) / max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9)
-        best = int(near.argmax())
-        likeness = float(near[best])
-        article = base[best] if likeness >= COVERED_FROM else None
+        likeness = float(near.max())
+        for place in np.argsort(-near, kind="stable").tolist():
+            if near[place] < COVERED_FROM:
+                break
+            if any(_names_the_same(asked[member], base[place].title) for member in members):
+                article, likeness = base[place], float(near[place])
+                break
     return Gap(
         wordings[0],
         tuple(variants),
@@ -195,6 +202,15 @@ def _gap(
         article,
         likeness,
     )
+
+
+def _names_the_same(question: str, title: str) -> bool:
+    """Whether both hold two neighbouring letters that don't merely ask: 延保怎么算 isn't 满减怎么算."""
+    one, other = (
+        {word[place : place + 2] for word in _ASKING.split(topic_text(text)) for place in range(len(word) - 1)}
+        for text in (question, title)
+    )
+    return not one.isdisjoint(other)
 
 
 def _remembering(embed: Embed) -> Embed:

@@ -14,7 +14,16 @@ from typer.testing import CliRunner
 from huiyin.cli import app
 from huiyin.config import Settings
 from ingest.personal import mask_text
-from nlp.knowledge import KnowledgeDataError, find_gaps, group_questions, how_to, read_articles, read_cases
+from nlp.knowledge import (
+    Article,
+    Case,
+    KnowledgeDataError,
+    find_gaps,
+    group_questions,
+    how_to,
+    read_articles,
+    read_cases,
+)
 from nlp.knowledge.clustering import Embed
 from nlp.knowledge.identity import permanent_ids
 from nlp.scoring import text_embedder
@@ -74,6 +83,17 @@ def test_an_article_that_answers_a_question_is_named_and_others_are_not(embed: E
     named = [(gap.article.url, gap.question) for gap in found.gaps if gap.article]
     assert len(named) == 1 and named[0][0] == "kb/1" and "密码" in named[0][1]
     assert sorted(gap.state for gap in found.gaps) == ["已有条目,仍反复人工解答", *["缺少条目"] * 3]
+
+
+def test_an_article_that_asks_alike_about_something_else_is_no_answer(embed: Embed) -> None:
+    base = [Article("满减怎么算", "", ""), Article("怎么换货、退货", "", ""), Article("保修多久", "", "")]
+    found = {}
+    for question in ("积分怎么算", "怎么换收货地址", "整机保修几年"):
+        cases = [Case(str(n), question, (), None, True) for n in range(5)]
+        found[question] = find_gaps(cases, embed, mask_text, base=base).gaps[0]
+    # Its vector is as near as that of the right one.
+    assert found["积分怎么算"].likeness > found["整机保修几年"].likeness
+    assert [gap.article.title if gap.article else None for gap in found.values()] == [None, None, "保修多久"]
 
 
 def test_a_gap_keeps_its_number_when_it_splits_merges_or_grows() -> None:
