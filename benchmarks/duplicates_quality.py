@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from nlp.copies import ALIKE_FROM as ALIKE_IN_MART
 from nlp.duplicates import find_duplicates, learn_boilerplate, shingles
+from nlp.duplicates.groups import join_groups
 from nlp.duplicates.near import ALIKE_FROM
 from nlp.text import normalise
 
@@ -145,6 +148,26 @@ def speed(base: list[str], count: int, chance: random.Random) -> None:
     seconds = time.process_time() - began
     voices = len(set(found.first))
     print(f"{count:,} texts of {sum(map(len, texts)) / count:.0f} characters: {seconds:.1f} s CPU, {voices:,} voices")
+    growing(texts)
+
+
+def growing(texts: list[str]) -> None:
+    """The same texts in a fifth of a day more than the window, the last tenth joining the groups of those before."""
+    known = len(texts) * 9 // 10
+    days = [7.2 * place / len(texts) for place in range(len(texts))]
+    first = join_groups(texts[:known], days[:known], [], alike_from=ALIKE_IN_MART, window_days=7)
+    normalise.cache_clear()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    found = join_groups(texts, days, first, alike_from=ALIKE_IN_MART, window_days=7)
+    seconds = time.process_time() - began
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    at_once = join_groups(texts, days, [], alike_from=ALIKE_IN_MART, window_days=7)
+    same = sum(one == other for one, other in zip(found, at_once, strict=True)) / len(texts)
+    print(
+        f"groups in the mart, {len(texts) - known:,} texts join {known:,}: {seconds:.1f} s CPU, peak memory"
+        f" {more / 1024:.0f} MB more, {len(set(found)):,} voices, {same:.5f} of the texts grouped as all at once"
+    )
 
 
 def main() -> int:
