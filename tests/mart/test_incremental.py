@@ -26,7 +26,7 @@ from huiyin.config import PROJECT_ROOT, Settings
 from ingest.contract import ENTITIES
 from ingest.quarantine import reject
 from warehouse.connection import Warehouse, open_warehouse
-from warehouse.dbt import SELECT_CORE, SELECT_MEANING, run_dbt
+from warehouse.dbt import SELECT_CORE, SELECT_MEANING, DbtFailedError, DbtReport, run_dbt
 
 pytestmark = pytest.mark.slow
 FIRST = datetime(2024, 6, 20, 2)
@@ -47,9 +47,11 @@ class Growing:
         """When this day's loads begin."""
         return FIRST + timedelta(days=self.day)
 
-    def build(self, select: str = SELECT_CORE, full_refresh: bool = False) -> None:
+    def build(self, select: str = SELECT_CORE, full_refresh: bool = False) -> DbtReport:
         """Build as of the day."""
-        run_dbt(self.settings, "build", select, {"as_of": company.AS_OF + timedelta(days=self.day)}, full_refresh)
+        return run_dbt(
+            self.settings, "build", select, {"as_of": company.AS_OF + timedelta(days=self.day)}, full_refresh
+        )
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the mart, its rows in an order of their own."""
@@ -345,6 +347,53 @@ def test_changed_hours_and_rules_make_a_full_build(on_file: Growing, caplog: pyt
     increment = on_file.tables()
     on_file.build(full_refresh=True)
     assert_same(increment, on_file.tables())
+
+
+def test_an_increment_leaves_out_what_cannot_have_changed(on_file: Growing) -> None:
+    nodes = on_file.build().nodes
+    names = {node.name for node in nodes}
+    assert "seed" not in {node.kind for node in nodes}
+    assert not names & {"stg_tickets", "int_schedule_hours", "bi_captions"}
+    assert {"int_tickets", "fct_tickets", "int_service_segments", "fct_tickets_is_sound"} <= names
+
+
+def test_an_increment_tests_the_rows_it_wrote_and_their_keys_everywhere_and_a_dropped_view_heals_all(
+    on_file: Growing, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_file.build()
+    with open_warehouse(on_file.settings) as warehouse:
+        warehouse.execute(
+            "update mart.fct_tickets set status = 'odd' where ticket_key = ("
+            " select min(ticket_key) from mart.fct_tickets where ticket_key not in ("
+            " select ticket_key from intermediate.int_touched_tickets))"
+        )
+    on_file.build()
+    with pytest.raises(DbtFailedError, match="status is known"):
+        run_dbt(on_file.settings, "test", "fct_tickets_is_sound")
+    with open_warehouse(on_file.settings) as warehouse:
+        warehouse.execute(
+            "insert into mart.fct_demand_hourly by name select * replace (date '1999-01-01' as month_start_on)"
+            " from mart.fct_demand_hourly where month_start_on in ("
+            " select date_trunc('month', date_day) from intermediate.int_touched_days) limit 1"
+        )
+    with pytest.raises(DbtFailedError, match=r"fct_demand_hourly_is_sound.*is not unique"):
+        on_file.build()
+    with open_warehouse(on_file.settings) as warehouse:
+        warehouse.execute("drop view staging.stg_schedules")
+    caplog.set_level("INFO", logger="warehouse.dbt")
+    on_file.build()
+    assert "staging.stg_schedules isn't there any more" in caplog.text
+
+
+def test_a_source_of_another_type_than_stated_is_named_and_nothing_is_cast(on_file: Growing) -> None:
+    with open_warehouse(on_file.settings) as warehouse:
+        assert not warehouse.rows("select * from raw.rosters")
+        warehouse.execute("drop table raw.rosters")
+        warehouse.execute("create table raw.rosters (starts_at text)")
+    with pytest.raises(DbtFailedError, match=r"raw\.rosters\.starts_at is of type VARCHAR and should be timestamp"):
+        on_file.build()
+    with open_warehouse(on_file.settings) as warehouse:
+        warehouse.execute("drop table raw.rosters")
 
 
 @pytest.fixture
