@@ -443,9 +443,20 @@ def meaning(voices: Iterable[str]) -> Rows:
         | gain
     ]
     rows["model_watch"] = [
-        {"watch_kind": "week", "window_id": "2024-06-24", "measure": measure, "week_start_on": date(2024, 6, 24),
-         "text_count": 90, "reference_count": 700, "mean_value": 0.4, "reference_mean": 0.1, "drift_index": index,
-         "chance": 0.0001, "is_drift": index >= 0.25, "watched_at": datetime(2024, 7, 1)}
+        {
+            "watch_kind": "week",
+            "window_id": "2024-06-24",
+            "measure": measure,
+            "week_start_on": date(2024, 6, 24),
+            "text_count": 90,
+            "reference_count": 700,
+            "mean_value": 0.4,
+            "reference_mean": 0.1,
+            "drift_index": index,
+            "chance": 0.0001,
+            "is_drift": index >= 0.25,
+            "watched_at": datetime(2024, 7, 1),
+        }
         for measure, index in (("scores", 0.4), ("uncertain", 0.01))
     ]
     rows["customer_insights"] = [
