@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -345,6 +345,21 @@ def load_opinions(settings: Settings, files: Iterable[Path]) -> int:
             warehouse.delete_matching("nlp", "opinions", rows.group_by(["voice_id"]).aggregate([]))
             warehouse.append("nlp", "opinions", rows)
     return int(rows.num_rows)
+
+
+def replace_results(settings: Settings, files: Mapping[str, Path]) -> dict[str, int]:
+    """Put the rows of each file in the place of all that its table of ``nlp`` holds, all tables at once.
+
+    ``files``: table → file. How many rows each table has now. Raises :class:`HandoverError`.
+    """
+    found = {name: with_row_hash(read_results(file, NLP_TABLES[name][0])) for name, file in files.items()}
+    with open_warehouse(settings) as warehouse:
+        create_nlp_tables(warehouse)
+        with warehouse.transaction():
+            for name, rows in found.items():
+                warehouse.execute(f"delete from nlp.{name}")
+                warehouse.append("nlp", name, rows)
+    return {name: rows.num_rows for name, rows in found.items()}
 
 
 def load_topics(settings: Settings, file: Path) -> MergeCounts:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from huiyin.config import Settings
 from warehouse.connection import open_warehouse
-from warehouse.handover import NLP_TABLES, create_nlp_tables, read_results, with_row_hash
+from warehouse.handover import create_nlp_tables, replace_results
 
 WINDOW_DAYS = 365
 RENEWED_AFTER_DAYS = 7
@@ -97,14 +97,4 @@ def load_insights(settings: Settings, drivers_file: Path, customers_file: Path) 
 
     Raises :class:`warehouse.handover.HandoverError`.
     """
-    found = {
-        name: with_row_hash(read_results(file, NLP_TABLES[name][0]))
-        for name, file in zip(TABLES, (drivers_file, customers_file), strict=True)
-    }
-    with open_warehouse(settings) as warehouse:
-        create_nlp_tables(warehouse)
-        with warehouse.transaction():
-            for name, rows in found.items():
-                warehouse.execute(f"delete from nlp.{name}")
-                warehouse.append("nlp", name, rows)
-    return {name: rows.num_rows for name, rows in found.items()}
+    return replace_results(settings, dict(zip(TABLES, (drivers_file, customers_file), strict=True)))

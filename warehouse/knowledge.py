@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from huiyin.config import Settings
 from warehouse.connection import Warehouse, open_warehouse
-from warehouse.handover import NLP_TABLES, create_nlp_tables, read_results, with_row_hash
+from warehouse.handover import create_nlp_tables, replace_results
 
 WINDOW_DAYS = 84
 """Twelve weeks: what is asked now and then gets a number, and two spans of four weeks are compared in it."""
@@ -87,17 +87,7 @@ def load_gaps(settings: Settings, folder: Path) -> dict[str, int]:
 
     Raises :class:`warehouse.handover.HandoverError`.
     """
-    found = {
-        name: with_row_hash(read_results(folder / f"{file}.parquet", NLP_TABLES[name][0]))
-        for name, file in TABLES.items()
-    }
-    with open_warehouse(settings) as warehouse:
-        create_nlp_tables(warehouse)
-        with warehouse.transaction():
-            for name, rows in found.items():
-                warehouse.execute(f"delete from nlp.{name}")
-                warehouse.append("nlp", name, rows)
-    return {name: rows.num_rows for name, rows in found.items()}
+    return replace_results(settings, {name: folder / f"{file}.parquet" for name, file in TABLES.items()})
 
 
 def _write(warehouse: Warehouse, query: str, file: Path) -> int:
